@@ -1,0 +1,107 @@
+"""What every way of reaching a system must be able to do, or say that it cannot.
+
+    Connector.pull(dataset, since)  ->  Arrow batches, each with the slice it belongs to, and the next cursor
+
+A connector reads; it never decides what a row means and never opens the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from schemas.registration import Dataset
+
+Cursor = dict[str, Any]  # JSON; made by a connector, given back to it, read by nobody else
+
+REJECTS = pa.schema([("position", pa.int64()), ("reason", pa.string()), ("raw", pa.binary())])
+"""Rows that could not be read at all: their place in the slice, why, and their bytes as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a diagnosis a clerk can act on. `ok` is None when it could not be checked."""
+
+    what: str
+    ok: bool | None
+    zh: str
+    en: str
+    next_zh: str = ""
+    next_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: str  # the far side's own word
+    nullable: bool = True
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A table, endpoint or file pattern at the far side."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one slice, with the columns of `Pull.schema`; `rejects` has the schema REJECTS."""
+
+    rows: pa.RecordBatch | None
+    slice: str = ""
+    rejects: pa.RecordBatch | None = None
+
+
+@dataclass
+class Pull:
+    """A stream and what may be concluded from it once it has been read to its end.
+
+    `cursor` is the next cursor: the largest value seen, never the bound of the window. `whole` names the slices that
+    were delivered whole, so that what is missing in them is deleted at the far side; empty for incremental reads.
+    Both are None or empty until the last batch has been taken. A stream that ends early must raise.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[Batch]
+    cursor: Cursor | None = None
+    whole: frozenset[str] = frozenset()
+    notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge: batches, files
+
+
+Answer = Literal["changed", "unchanged", "cannot tell"]
+
+
+class Connector(Protocol):
+    """An open way to one system. Close it after use; one thread at a time."""
+
+    def check(self) -> list[Finding]:
+        """Reachable, rights, clock, encoding; never raises for what the far side does wrong."""
+
+    def discover(self) -> list[Found]:
+        """What is there."""
+
+    def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
+        """Whether a pull would bring anything, without pulling."""
+
+    def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:
+        """Rows since the cursor, or all without one.
+
+        Raises SourceUnavailable, SourceRefused or SourceChanged, before or while the batches are read.
+        """
+
+    def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:
+        """The keys the far side has now, for reconciliation; None when it cannot tell."""
+
+    def acknowledge(self, dataset: Dataset, notes: Mapping[str, Any]) -> None:
+        """Tell the far side what has been landed; called after the commit, may be repeated."""
+
+    def close(self) -> None:
+        """Let go."""

@@ -1,0 +1,1 @@
+"""The provincial platform: catalogue, packages, delivery, receipts. The only way out."""

@@ -1,0 +1,1 @@
+"""The hub's own paperwork in one SQL database: runs, stages, confirmations, deliveries, receipts."""

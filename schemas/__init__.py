@@ -1,0 +1,1 @@
+"""What data looks like: registrations, record types, code lists, identifiers. Imports nothing of ours."""

@@ -1,0 +1,191 @@
+"""The whole city as it is registered: departments, systems, record types, code lists and derived tables.
+
+    systems/ + schemas/  ->  City
+
+Everything that can be wrong between two files is found here, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from schemas.documents import Closed, Path_, load, read, refused
+from schemas.errors import RegistrationError
+from schemas.home import schemas_folder, systems_folder
+from schemas.records import Derived, Record, read_codes, read_derived, read_records
+from schemas.registration import Dataset, Department, System
+
+
+class Settings(Closed):
+    """`systems/_city.yml`: the one settings file another city replaces."""
+
+    title: str
+    title_en: str = ""
+    division: str = Field(pattern=r"^\d{6}$")  # GB/T 2260
+    platform: str = ""  # the upper platform's name
+    profile: dict[str, Any] = Field(default_factory=dict)  # docking facts that no published text confirms; read by docking
+
+
+@dataclass(frozen=True)
+class City:
+    settings: Settings
+    departments: dict[str, Department]
+    systems: dict[str, System]  # by path
+    records: dict[str, Record]
+    codes: dict[str, dict[str, str]]
+    derived: dict[str, tuple[Derived, str]]
+
+    def system(self, path: str) -> System:
+        """The system at that path, a former path included. Raises RegistrationError naming what is near."""
+        for system in self.systems.values():
+            if path == system.path or path in system.formerly:
+                return system
+        near = "、".join(p for p in self.systems if path.split("/", maxsplit=1)[0] in p) or "、".join(self.departments)
+        raise RegistrationError(f"没有登记系统 {path}；相近的有：{near}", f"no system {path} is registered; near it: {near}")
+
+    def select(self, pattern: str | None) -> list[tuple[System, list[str]]]:
+        """Systems and datasets that `department[/system[/dataset]]` names; all running ones without it."""
+        if not pattern:
+            return [(s, list(s.datasets)) for s in self.systems.values() if s.running]
+        parts = pattern.strip("/").split("/")
+        if len(parts) == 1 and parts[0] in self.departments:
+            return [(s, list(s.datasets)) for s in self.systems.values() if s.running and s.department == parts[0]]
+        system = self.system("/".join(parts[:2]))
+        if len(parts) > 2:
+            if parts[2] not in system.datasets:
+                known = "、".join(system.datasets)
+                raise RegistrationError(
+                    f"{system.path} 没有数据集 {parts[2]}；有：{known}", f"{system.path} has no dataset {parts[2]}; it has: {known}"
+                )
+            return [(system, [parts[2]])]
+        return [(system, list(system.datasets))]
+
+    def contributors(self, record: str) -> list[tuple[System, str, Dataset]]:
+        """Datasets whose accepted rows make that shared record, the authoritative first (一数一源)."""
+        found = [(s, n, d) for s in self.systems.values() if s.stage == "in_service" for n, d in s.datasets.items() if d.record == record]
+        order = {name: n for n, name in enumerate(self.records[record].authority)}
+
+        def rank(entry: tuple[System, str, Dataset]) -> tuple[int, str]:
+            system, name, _ = entry
+            paths = [f"{p}/{name}" for p in (system.path, *system.formerly)]
+            return min(order.get(p, len(order)) for p in paths), paths[0]
+
+        return sorted(found, key=rank)
+
+    def __iter__(self) -> Iterator[System]:
+        return iter(self.systems.values())
+
+
+def read_city(systems: Path | None = None, schemas: Path | None = None) -> City:
+    """Walk `systems/` and `schemas/`. Raises one RegistrationError with every mistake in every file."""
+    systems = systems or systems_folder()
+    schemas = schemas or schemas_folder()
+    if not systems.is_dir():
+        raise refused(systems, [f"{systems}: 没有这个文件夹（HUB_SYSTEMS）"], [f"{systems}: no such folder (HUB_SYSTEMS)"])
+    records, codes, derived = read_records(schemas), read_codes(schemas), read_derived(schemas)
+    zh: list[str] = []
+    en: list[str] = []
+    departments: dict[str, Department] = {}
+    found: dict[str, System] = {}
+    for folder in sorted(p for p in systems.iterdir() if p.is_dir()):
+        for path in sorted(folder.glob("*.yml")):
+            try:
+                if path.name == "_department.yml":
+                    departments[folder.name] = read(path, Department, name=folder.name)
+                else:
+                    system = read(path, System, path=f"{folder.name}/{path.stem}")
+                    found[system.path] = system
+                    said = list(_against(system, path, records, codes))
+                    zh += [z for z, _ in said]
+                    en += [e for _, e in said]
+            except RegistrationError as error:
+                zh += error.zh.splitlines()[1:] or [error.zh]
+                en += error.en.splitlines()[1:] or [error.en]
+        if folder.name not in departments and any(folder.glob("*.yml")):
+            zh.append(f"{folder}/_department.yml: 缺少部门登记")
+            en.append(f"{folder}/_department.yml: the department is not registered")
+    for z, e in _between(found, records, codes):
+        zh.append(z)
+        en.append(e)
+    if zh:
+        raise refused(systems, [z.strip() for z in zh], [e.strip() for e in en])
+    settings = read(systems / "_city.yml", Settings)
+    return City(settings, departments, found, records, codes, derived)
+
+
+def _against(system: System, path: Path, records: dict[str, Record], codes: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    """What a registration says that its record types or code lists do not allow."""
+    _, lines = load(path)
+
+    def at(*where: str) -> str:
+        place: Path_ = where
+        while place and place not in lines:
+            place = place[:-1]
+        return f"{path}:{lines.get(place, 1)}: {'.'.join(where)}"
+
+    for name, dataset in system.datasets.items():
+        if not dataset.record:
+            continue
+        record = records.get(dataset.record)
+        if record is None:
+            known = "、".join(records)
+            yield (
+                f"{at('datasets', name, 'record')}: 没有记录类型 {dataset.record}；有：{known}",
+                f"{at('datasets', name, 'record')}: no record type {dataset.record}; there are: {known}",
+            )
+            continue
+        if not system.running:
+            continue
+        for field in sorted(set(dataset.fields) - set(record.fields)):
+            known = "、".join(record.fields)
+            yield (
+                f"{at('datasets', name, 'fields', field)}: 记录类型 {record.name} 没有字段 {field}；有：{known}",
+                f"{at('datasets', name, 'fields', field)}: record type {record.name} has no field {field}; it has: {known}",
+            )
+        for field in sorted({f for f in record.fields if record.holds(f)} - set(dataset.fields)):
+            yield (
+                f"{at('datasets', name, 'fields')}: 缺少 {record.name} 的必需字段 {field}",
+                f"{at('datasets', name, 'fields')}: the deciding field {field} of {record.name} is not mapped",
+            )
+        for field, mapping in dataset.codes.items():
+            listed = codes.get(record.fields[field].codes or "", {}) if field in record.fields else {}
+            for value in sorted(set(mapping.values()) - set(listed)):
+                known = "、".join(list(listed)[:30])
+                yield (
+                    f"{at('datasets', name, 'codes', field)}: 代码表中没有 {value!r}；有：{known}",
+                    f"{at('datasets', name, 'codes', field)}: {value!r} is not in the code list; it has: {known}",
+                )
+
+
+def _between(found: dict[str, System], records: dict[str, Record], codes: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    """What two files say that cannot both be."""
+    holders: dict[str, str] = {}
+    for system in found.values():
+        for path in (system.path, *system.formerly):
+            code = path.replace("/", "_")
+            if holders.setdefault(code, system.path) != system.path:
+                yield (
+                    f"{system.path} 与 {holders[code]} 的代号都是 {code}",
+                    f"{system.path} and {holders[code]} both have the code {code}",
+                )
+    resources: dict[str, str] = {}
+    for system in found.values():
+        for name, dataset in system.datasets.items():
+            if dataset.resource and resources.setdefault(dataset.resource.code, f"{system.path}/{name}") != f"{system.path}/{name}":
+                other = resources[dataset.resource.code]
+                yield (
+                    f"{system.path}/{name} 与 {other} 的信息资源代码相同：{dataset.resource.code}",
+                    f"{system.path}/{name} and {other} have the same resource code {dataset.resource.code}",
+                )
+    for record in records.values():
+        for field, spec in record.fields.items():
+            if spec.codes and spec.codes not in codes:
+                yield (
+                    f"schemas/records/{record.name}.yml: fields.{field}.codes: 没有代码表 {spec.codes}",
+                    f"schemas/records/{record.name}.yml: fields.{field}.codes: no code list {spec.codes}",
+                )

@@ -1,0 +1,153 @@
+"""Read one YAML file into a closed pydantic model; what is wrong is said with file, line, path, found and allowed."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.errors import RegistrationError
+
+LARGEST = 1 << 20  # a registration of 60 datasets has 90 kB
+
+Path_ = tuple[str | int, ...]
+
+
+class Closed(BaseModel):
+    """A model that refuses words it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+Model = TypeVar("Model", bound=Closed)
+
+
+def read(path: Path, model: type[Model], /, **more: object) -> Model:
+    """The file as a model; `more` adds what the file's place says. Raises RegistrationError naming every mistake."""
+    content, lines = load(path)
+    if not isinstance(content, dict):
+        raise refused(path, [f"{path.name}: 整个文件应是“键: 值”结构"], [f"{path.name}: expected a mapping"])
+    try:
+        return model.model_validate({**content, **more})
+    except ValidationError as error:
+        said = [_one(path, model, lines, problem) for problem in error.errors()]
+        raise refused(path, [zh for zh, _ in said], [en for _, en in said]) from None
+
+
+def refused(path: Path, zh: list[str], en: list[str]) -> RegistrationError:
+    return RegistrationError(
+        "登记有误：\n  " + "\n  ".join(zh),
+        "registration refused:\n  " + "\n  ".join(en),
+        next_zh=f"修改 {path} 后运行 hub systems validate",
+        next_en=f"edit {path}, then run hub systems validate",
+    )
+
+
+def load(path: Path) -> tuple[Any, dict[Path_, int]]:
+    """Plain values and the line of every path. No tags, anchors, aliases or repeated keys."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise refused(path, [f"{path}: 无法读取（{error.strerror}）"], [f"{path}: cannot be read ({error.strerror})"]) from None
+    if len(text) > LARGEST:
+        raise refused(path, [f"{path}: 文件超过 1 MB"], [f"{path}: larger than 1 MB"])
+    try:
+        node = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise refused(path, [f"{path}{line}: 不是合法的 YAML（{problem}）"], [f"{path}{line}: not valid YAML ({problem})"]) from None
+    lines: dict[Path_, int] = {}
+    return _plain(node, (), lines, path, set()), lines
+
+
+def _plain(node: yaml.Node | None, where: Path_, lines: dict[Path_, int], path: Path, seen: set[int]) -> Any:
+    if node is None:
+        return None
+    lines[where] = node.start_mark.line + 1
+    if id(node) in seen:
+        raise _at(path, lines[where], where, "不允许使用别名（&、*）", "anchors and aliases are not allowed")
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        made: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+                raise _at(path, line, where, "键必须是一个词", "a key must be one word")
+            if key_node.tag != "tag:yaml.org,2002:str":
+                raise _at(path, line, (*where, key_node.value), f"键 {key_node.value} 请加引号", f"put the key {key_node.value} in quotes")
+            if key_node.value in made:
+                raise _at(path, line, (*where, key_node.value), "键重复", "the key is given twice")
+            made[key_node.value] = _plain(value_node, (*where, key_node.value), lines, path, seen)
+            lines[(*where, key_node.value)] = line
+        return made
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, (*where, n), lines, path, seen) for n, child in enumerate(node.value)]
+    return _SCALARS.construct_object(node)
+
+
+class _Scalars(yaml.SafeLoader):
+    """Builds single values only."""
+
+
+_SCALARS = _Scalars("")
+
+
+def _at(path: Path, line: int, where: Path_, zh: str, en: str) -> RegistrationError:
+    place = f"{path}:{line}: {'.'.join(map(str, where))}"
+    return refused(path, [f"{place}: {zh}"], [f"{place}: {en}"])
+
+
+def _one(path: Path, model: type[BaseModel], lines: dict[Path_, int], problem: Any) -> tuple[str, str]:
+    where: Path_ = tuple(problem["loc"])
+    known = where
+    while known and known not in lines:
+        known = known[:-1]
+    place = f"{path}:{lines.get(known, 1)}: {'.'.join(map(str, where)) or '(文件)'}"
+    if problem["type"] == "extra_forbidden":
+        allowed = _allowed(model, where[:-1])
+        near = difflib.get_close_matches(str(where[-1]), allowed, 1)
+        zh = f"{place}: 不认识的词 {where[-1]!r}；这里可以用 {'、'.join(allowed)}" + (f"；是不是 {near[0]}？" if near else "")
+        en = f"{place}: unknown word {where[-1]!r}; allowed here: {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
+        return zh, en
+    if problem["type"] == "missing":
+        return f"{place}: 缺少 {where[-1]}", f"{place}: {where[-1]} is missing"
+    found = problem.get("input")
+    shown = f"，实际为 {found!r}" if isinstance(found, str | int | float | bool) else ""
+    shown_en = f", found {found!r}" if isinstance(found, str | int | float | bool) else ""
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}{shown}", f"{place}: {message}{shown_en}"
+
+
+def _allowed(model: type[BaseModel], where: Path_) -> list[str]:
+    """The words the model knows at that path, aliases as they are written."""
+    current: Any = model
+    for step in where:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = next((f for n, f in current.model_fields.items() if step in (n, f.alias)), None)
+            current = _inner(field.annotation if field else None)
+        else:
+            continue
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return sorted(f.alias or n for n, f in current.model_fields.items() if not (f.exclude or n in {"path", "file"}))
+    return []
+
+
+def _inner(annotation: Any) -> Any:
+    """The model inside `dict[str, X]`, `list[X]`, `X | None`, or the annotation itself."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _inner(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        inner = [_inner(a) for a in typing.get_args(annotation)]
+        return next((a for a in inner if isinstance(a, type) and issubclass(a, BaseModel)), None)
+    if origin in (dict, list, tuple):
+        args = [a for a in typing.get_args(annotation) if a is not Ellipsis]
+        return _inner(args[-1])
+    return annotation

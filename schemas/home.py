@@ -1,0 +1,39 @@
+"""Where the hub keeps what it writes, and where the city's description is read from.
+
+HUB_HOME     everything the hub writes (default `.hub` beside workspace.yaml, mode 0700)
+HUB_SYSTEMS  the departments and their systems (default `systems/` beside workspace.yaml)
+HUB_SCHEMAS  record types, code lists and derived tables (default this folder)
+HUB_LANGUAGE zh (default) or en
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """The hub's own folder, made if it is not there; only its owner may look inside."""
+    folder = Path(os.environ.get("HUB_HOME") or ROOT / ".hub").resolve()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def systems_folder() -> Path:
+    return Path(os.environ.get("HUB_SYSTEMS") or ROOT / "systems").resolve()
+
+
+def schemas_folder() -> Path:
+    return Path(os.environ.get("HUB_SCHEMAS") or ROOT / "schemas").resolve()
+
+
+def english() -> bool:
+    """Whether the reader asked for English; the first language is Chinese."""
+    return os.environ.get("HUB_LANGUAGE", "zh").lower().startswith("en")
+
+
+def say(zh: str, en: str) -> str:
+    """The one of two twins that the reader asked for."""
+    return en if english() else zh

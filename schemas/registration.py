@@ -1,0 +1,454 @@
+"""Departments, systems and datasets as they are registered: closed models over `systems/<department>/<system>.yml`.
+
+A registration says how a system is reached, what is read and what each column means. It holds no code, no
+template and no secret. The word list of `read:` is the union of what all connector kinds understand; each kind
+refuses the words it has no use for (`connectors.validate`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, field_validator, model_validator
+
+from schemas.documents import Closed
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
+SystemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*/[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+ResourceCode = Annotated[str, StringConstraints(pattern=r"^[123]\d{5}\d*/[0-9A-Za-z]+$")]  # 目录编制指南（试行）: 分类码/顺序码
+
+Stage = Literal["surveyed", "asked", "answered", "testing", "trial", "in_service", "suspended", "retired"]
+STAGES: dict[str, str] = {
+    "surveyed": "已摸底",
+    "asked": "已发函",
+    "answered": "已回函",
+    "testing": "联调",
+    "trial": "试运行",
+    "in_service": "正式",
+    "suspended": "暂停",
+    "retired": "退役",
+}
+RUNNING = ("testing", "trial", "in_service")  # stages in which the far side is read
+Cycle = Literal["realtime", "daily", "weekly", "monthly", "quarterly", "half_yearly", "yearly", "other"]
+PROMISED: dict[str, dt.timedelta] = {  # 更新周期: the age a dataset may have, with a margin for the run itself
+    "realtime": dt.timedelta(hours=1),
+    "daily": dt.timedelta(hours=26),
+    "weekly": dt.timedelta(days=8),
+    "monthly": dt.timedelta(days=33),
+    "quarterly": dt.timedelta(days=95),
+    "half_yearly": dt.timedelta(days=187),
+    "yearly": dt.timedelta(days=370),
+    "other": dt.timedelta(days=370),
+}
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 30 * 86400}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, dt.timedelta):
+        return value
+    match = re.fullmatch(r"(\d+) (second|minute|hour|day|week|month)s?", str(value))
+    if not match:
+        raise ValueError('时长请写成 "2 days"、"5 minutes" 这样的形式')
+    return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def _share(value: object) -> object:
+    """`10%` as 0.1."""
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
+        return float(value[:-1]) / 100
+    raise ValueError("比例请写成 10% 这样的形式")
+
+
+Duration = Annotated[dt.timedelta, BeforeValidator(_duration), PlainSerializer(lambda v: f"{int(v.total_seconds())} seconds")]
+Share = Annotated[float, BeforeValidator(_share), PlainSerializer(lambda v: f"{v * 100:g}%"), Field(ge=0, le=10)]
+Severity = Literal["inform", "warn", "block"]
+
+
+def _texts(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+
+
+class Department(Closed):
+    """`systems/<department>/_department.yml`; the folder's name is the code."""
+
+    name: Name = Field(exclude=True)
+    title: str
+    title_en: str = ""
+    inventory: str = ""  # its code in the city's own inventory, for example MZJ
+    kind: Literal["party", "government", "public_institution", "vertical"] = "government"
+    uscc: str | None = None  # 统一社会信用代码, for the catalogue
+
+
+class Owner(Closed):
+    contact: str = ""
+    phone: str = ""
+    vendor: str = ""
+
+
+class Limits(Closed):
+    """What the far side can bear."""
+
+    connections: int = Field(default=1, ge=1, le=64)
+    rows_per_second: int | None = Field(default=None, ge=1)
+    requests_per_second: float | None = Field(default=None, gt=0)
+    timeout: Duration = dt.timedelta(seconds=60)  # for one answer
+    patience: Duration = dt.timedelta(hours=2)  # for a whole pull
+    window: str | None = Field(default=None, pattern=r"^\d\d:\d\d-\d\d:\d\d$")
+
+
+class Connection(Closed):
+    """How a system is reached. `$HUB_HOME/connections.yml` may replace an entry whole."""
+
+    connector: Name
+    secret: Name | None = None  # a name in the secret store, never a value
+    options: dict[str, Any] = Field(default_factory=dict)  # the words of the connector kind, checked by connectors.validate
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """`{connector: rest, secret: x, address: …}` is how it is written."""
+        if isinstance(value, dict) and "options" not in value:
+            own = {k: v for k, v in value.items() if k in ("connector", "secret")}
+            return {**own, "options": {k: v for k, v in value.items() if k not in own}}
+        return value
+
+
+class Resource(Closed):
+    """政务信息资源: the dataset's entry in the catalogue and its 共享类型 (条例 art. 14, 15)."""
+
+    code: ResourceCode
+    share: Literal["unconditional", "conditional", "none"]
+    condition: str = ""  # conditional: scope and purpose
+    basis: str = ""  # none: the law or State Council decision that forbids it
+    level: int = Field(default=2, ge=1, le=4)
+
+    @model_validator(mode="after")
+    def _reasons(self) -> Resource:
+        if self.share == "conditional" and not self.condition:
+            raise ValueError("有条件共享须写明 condition（共享范围和用途）")
+        if self.share == "none" and not self.basis:
+            raise ValueError("不予共享须写明 basis（法律、行政法规或国务院决定依据）")
+        return self
+
+
+class Changes(Closed):
+    """前置库: a table that carries its own change marks."""
+
+    kind: str  # the column that says what happened
+    insert: Texts = ("I",)
+    update: Texts = ("U",)
+    delete: Texts = ("D",)
+    at: str  # when it happened, second precision; the cursor
+    batch: str | None = None
+    receipt: str | None = None  # the row status column we write back after the landing commit
+    taken: str = "1"  # the value that says: taken
+    expected: Annotated[dict[str, str], Field(default_factory=dict)]  # a control table: {table, batch, rows} names its columns
+
+
+class Page(Closed):
+    """How a REST interface hands out a long list."""
+
+    kind: Literal["page", "offset", "cursor", "link", "none"] = "page"
+    number: str = "page"  # name of the page (or offset, or cursor) parameter
+    size: str = "size"  # name of the size parameter
+    rows: int = Field(default=500, ge=1, le=100_000)
+    start: int = 1
+    total: str | None = None  # where the answer says how many there are
+    next: str | None = None  # where the answer says the next cursor
+
+
+class Since(Closed):
+    """The parameters a REST interface takes for a window of time."""
+
+    lower: str
+    upper: str | None = None
+    format: str = "%Y-%m-%d %H:%M:%S"
+
+
+class Read(Closed):
+    """What is read, how it is told apart, and what may be concluded from what is missing."""
+
+    via: Name = "main"
+    key: tuple[str, ...] = ()
+    duplicates: Literal["hold", "newest"] = "hold"
+    # pulling
+    cursor: str | None = None
+    overlap: Duration = dt.timedelta(0)
+    lag: Duration = dt.timedelta(0)
+    null_cursor: Literal["read", "skip"] = "read"
+    whole: Literal["all", "per file", "per batch"] | None = None
+    append: bool = False
+    reconcile: Literal["daily", "weekly", "monthly"] | None = None
+    only: dict[str, Texts] = Field(default_factory=dict)
+    deleted: dict[str, Texts] = Field(default_factory=dict)
+    # database
+    table: str | None = None
+    changes: Changes | None = None
+    # rest
+    path: str | None = None
+    rows: str = ""  # where the answer holds the list, for example data.list
+    page: Page | None = None
+    since: Since | None = None
+    params: dict[str, str] = Field(default_factory=dict)
+    # files
+    files: str | None = None
+    encoding: str | None = None
+    delimiter: str = ","
+    quote: str = '"'
+    complete_when: str | None = None  # the suffix of the control file that says: finished
+    settled: Duration = dt.timedelta(seconds=5)  # without a control file: unchanged for this long
+    parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files
+    batch: str | None = None  # a pattern with one group: the batch in a file name
+    sheet: str | None = None  # a name, or "each"
+    header: tuple[int, ...] = (1,)
+    join: str = "/"
+    until: str | None = None
+    fill_down: tuple[str, ...] = ()
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _header(cls, value: Any) -> Any:
+        return [value] if isinstance(value, int) else value
+
+    @model_validator(mode="after")
+    def _sense(self) -> Read:
+        ways = [w for w in ("table", "path", "files") if getattr(self, w)]
+        if len(ways) != 1:
+            raise ValueError("read 须且只须写明 table、path、files 之一")
+        if self.append and self.key:
+            raise ValueError("append 用于没有主键的数据；有主键请去掉 append")
+        if not self.key and not self.append and self.changes:
+            raise ValueError("changes 需要 key")
+        if self.cursor and self.changes:
+            raise ValueError("cursor 与 changes 只能用一个")
+        if self.cursor and not self.key and not self.append:
+            raise ValueError("用 cursor 增量读取需要 key（或 append）")
+        return self
+
+    @property
+    def incremental(self) -> bool:
+        return bool(self.cursor or self.changes)
+
+
+class FieldMap(Closed):
+    """Where a field of the record type comes from."""
+
+    source: str | None = Field(default=None, alias="from")
+    conversion: Name | None = Field(default=None, alias="as")  # a word of warehouse/conversions.py; the field's own type by default
+    format: Texts = ()
+    value: str | None = None  # a constant
+    part: Literal["slice"] | None = None  # the slice the row came in
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"from": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one(self) -> FieldMap:
+        if sum(x is not None for x in (self.source, self.value, self.part)) != 1:
+            raise ValueError("须且只须写明 from、value、part 之一")
+        return self
+
+
+class Bound(Closed):
+    max: Share
+    severity: Severity = "block"
+
+
+class Filled(Closed):
+    min: Share = 1.0
+    severity: Severity = "warn"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"min": value} if isinstance(value, str) else value
+
+
+class Rows(Closed):
+    min: int | None = None
+    max: int | None = None
+    severity: Severity = "block"
+
+
+class Range(Closed):
+    min: int | float | dt.date | None = None
+    max: int | float | dt.date | None = None
+    mostly: Share = 1.0
+    severity: Severity = "warn"
+
+
+class Expect(Closed):
+    """What this one source promises about its rows; rules for all sources stand in the record type."""
+
+    shrink: Bound | None = Bound(max="20%")  # type: ignore[arg-type]  # against the last accepted count
+    grow: Bound | None = None
+    rows: Rows | None = None
+    filled: dict[Name, Filled] = Field(default_factory=dict)
+    range: dict[Name, Range] = Field(default_factory=dict)
+
+
+class Sample(Closed):
+    """One source row with invented values, and what must become of it."""
+
+    given: dict[str, str | int | float | None]
+    expect: dict[Name, Any] | None = None
+    rejected: str | None = None  # the field that must hold it back
+
+    @model_validator(mode="after")
+    def _one(self) -> Sample:
+        if (self.expect is None) == (self.rejected is None):
+            raise ValueError("样例须写明 expect（结果）或 rejected（被哪个字段拒绝）之一")
+        return self
+
+
+class Dataset(Closed):
+    title: str
+    inventory: str = ""  # its code in the city's own inventory
+    record: Name | None = None
+    raw: str | None = None  # the reason it stays as it came
+    resource: Resource | None = None
+    agreement: Literal["required"] | None = None
+    read: Read | None = None
+    fields: dict[Name, FieldMap] = Field(default_factory=dict)
+    codes: dict[Name, dict[str, str]] = Field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    expect: Expect = Field(default_factory=Expect)
+    sample: tuple[Sample, ...] = ()
+
+    @model_validator(mode="after")
+    def _sense(self) -> Dataset:
+        if self.record and self.raw:
+            raise ValueError("record 与 raw 只能写一个")
+        if self.raw is not None and (self.fields or self.codes):
+            raise ValueError("raw 数据集不做标准化，请去掉 fields 和 codes")
+        if unknown := sorted(set(self.codes) - set(self.fields)):
+            raise ValueError(f"codes 中的 {'、'.join(unknown)} 不在 fields 中")
+        if unknown := sorted(set(self.expect.filled) - set(self.fields)):
+            raise ValueError(f"expect.filled 中的 {'、'.join(unknown)} 不在 fields 中")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source columns that are pulled, in the order they are named; empty means: all but `ignore`."""
+        named = [f.source for f in self.fields.values() if f.source] if self.record else []
+        read = self.read
+        if read and self.record:
+            named += [*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted]
+            if read.changes:
+                named += [c for c in (read.changes.kind, read.changes.at, read.changes.batch) if c]
+        return tuple(dict.fromkeys(named))
+
+
+class System(Closed):
+    """One registered system. `path` is where the file lies; `code` names its tables for ever."""
+
+    path: SystemPath = Field(exclude=True)
+    title: str
+    title_en: str = ""
+    inventory: str = ""  # its code in the city's own inventory, for example MZJ-01
+    stage: Stage = "in_service"
+    reason: str = ""  # why it is suspended or retired
+    owner: Owner = Field(default_factory=Owner)
+    host: Literal["local", "city", "province", "nation"] = "local"
+    protocol: str = ""  # as surveyed, in the department's words
+    security_level: int | None = Field(default=None, ge=1, le=5)
+    cycle: Cycle = "daily"
+    schedule: str | None = None
+    timezone: str = "Asia/Shanghai"
+    limits: Limits = Field(default_factory=Limits)
+    connections: dict[Name, Connection] = Field(default_factory=dict)
+    formerly: tuple[SystemPath, ...] = ()
+    datasets: dict[Name, Dataset] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_connection(cls, value: Any) -> Any:
+        """`connector:` and `connection:` are short for one connection named main."""
+        if not isinstance(value, dict) or "connector" not in value:
+            return value
+        if "connections" in value:
+            raise ValueError("connector 与 connections 只能写一种")
+        rest = {k: v for k, v in value.items() if k not in ("connector", "connection")}
+        return {**rest, "connections": {"main": {"connector": value["connector"], **(value.get("connection") or {})}}}
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, value: str | None) -> str | None:
+        if value is not None:
+            cron(value)
+        return value
+
+    @model_validator(mode="after")
+    def _sense(self) -> System:
+        if self.stage in ("suspended", "retired") and not self.reason:
+            raise ValueError("暂停或退役须写明 reason")
+        if self.stage in RUNNING:
+            if not self.connections:
+                raise ValueError("联调及以后须写明 connector 或 connections")
+            for name, dataset in self.datasets.items():
+                if not dataset.read:
+                    raise ValueError(f"datasets.{name}: 联调及以后须写明 read")
+                if dataset.read.via not in self.connections:
+                    raise ValueError(f"datasets.{name}.read.via: 没有名为 {dataset.read.via} 的 connection")
+                if not dataset.record and dataset.raw is None:
+                    raise ValueError(f"datasets.{name}: 须写明 record，或写 raw 并说明原因")
+                if dataset.record and not (dataset.fields and dataset.sample):
+                    raise ValueError(f"datasets.{name}: 须写明 fields 和至少一个 sample")
+        return self
+
+    @property
+    def department(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.split("/")[1]
+
+    @property
+    def code(self) -> str:
+        """Table prefix, asset name, lock name: the first path this system ever had."""
+        return (self.formerly[0] if self.formerly else self.path).replace("/", "_")
+
+    @property
+    def running(self) -> bool:
+        return self.stage in RUNNING
+
+    def table(self, dataset: str) -> str:
+        return f"{self.code}__{dataset}"
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}
+
+
+def cron(schedule: str) -> str:
+    """`daily 02:30` as five cron fields."""
+    words = schedule.split()
+    time = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", words[-1]) if words else None
+    clock = f"{int(time[2])} {int(time[1])}" if time else "0 2"
+    match words[:-1] if time else words:
+        case ["hourly"]:
+            return "0 * * * *"
+        case ["every", n, "minutes" | "minute"] if n.isdigit() and 1 <= int(n) <= 59:
+            return f"*/{int(n)} * * * *"
+        case ["daily"]:
+            return f"{clock} * * *"
+        case ["weekly"]:
+            return f"{clock} * * 1"
+        case ["weekly", day] if day in _DAYS:
+            return f"{clock} * * {_DAYS[day]}"
+        case ["monthly"]:
+            return f"{clock} 1 * *"
+        case ["monthly", day] if day.isdigit() and 1 <= int(day) <= 28:
+            return f"{clock} {int(day)} * *"
+    raise ValueError("schedule 可写 hourly、every 5 minutes、daily 02:30、weekly mon 03:00、monthly 5 04:00")
