@@ -1,0 +1,220 @@
+"""The lake: DuckLake with a SQLite catalogue. Every write goes through writing(), maintenance through maintaining().
+
+    $HUB_HOME/lake/catalogue.sqlite   what is where, in every version
+    $HUB_HOME/lake/files/             the rows, as Parquet
+    $HUB_HOME/lake/staging/<run>/     prepared changes; die with their commit
+
+One writer at a time: two open write transactions on a SQLite catalogue make one of them fail at once, and orphan
+clean-up beside an open writer deletes that writer's file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import filelock
+from duckdb_extensions import import_extension
+
+from schemas.errors import HubError, Moved
+from warehouse.sql import literal, quoted
+
+VERSION = 1
+SCHEMAS = ("hub", "landing", "quarantine", "standard", "shared")
+TABLES = """
+CREATE TABLE hub.cursors (
+    dataset VARCHAR, number BIGINT, run VARCHAR, value VARCHAR, definition VARCHAR,
+    received BIGINT, copies BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT,
+    held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP);
+CREATE TABLE hub.made (
+    station VARCHAR, name VARCHAR, number BIGINT, run VARCHAR, made_from VARCHAR, definition VARCHAR,
+    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP);
+CREATE TABLE hub.findings (
+    run VARCHAR, dataset VARCHAR, number BIGINT, result VARCHAR, passed BOOLEAN, blocking BOOLEAN, written_at TIMESTAMP);
+"""
+
+
+class Lake:
+    """An open lake. One per process; cursor() gives each thread a session of its own."""
+
+    def __init__(self, home: Path, *, read_only: bool = False, memory: str = "1GB", threads: int = 2) -> None:
+        self.home = home / "lake"
+        self.files = self.home / "files"
+        self.staging = self.home / "staging"
+        self._memory, self._threads, self._read_only = memory, threads, read_only
+        for folder in (self.files, self.home / "tmp", self.home / "locks", self.staging):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = filelock.FileLock(self.home / "write.lock", timeout=600)
+        self.con = self._connect(read_only=read_only)
+        if not read_only:
+            self._prepare()
+
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        con = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": self._memory,
+                "threads": self._threads,
+                "temp_directory": str(self.home / "tmp"),
+                "python_enable_replacements": "false",
+                "preserve_insertion_order": "false",
+            }
+        )
+        for name in ("ducklake", "sqlite_scanner"):
+            import_extension(name, con=con)
+            con.execute(f"LOAD {name}")
+        catalogue = f"ducklake:sqlite:{self.home / 'catalogue.sqlite'}"
+        options = [
+            f"DATA_PATH {literal(str(self.files) + '/')}",
+            "META_JOURNAL_MODE 'WAL'",
+            "META_BUSY_TIMEOUT 30000",
+            "DATA_INLINING_ROW_LIMIT 0",  # inlining costs a SQLite catalogue six times the CPU, and its flush falsifies the feed
+            "OVERRIDE_DATA_PATH true",  # a lake that was moved still opens
+            *(["READ_ONLY"] if read_only else []),
+        ]
+        attach = f"ATTACH {literal(catalogue)} AS lake ({', '.join(options)})"
+        with self._lock if not (self.home / "catalogue.sqlite").exists() else _nothing():
+            con.execute(attach)
+        con.execute("USE lake; SET enable_progress_bar = false")
+        return con
+
+    def _prepare(self) -> None:
+        """The hub's own tables, once."""
+        if self._prepared():
+            return
+        with self._lock:
+            if self._prepared():
+                return
+            cursor = self.cursor()
+            cursor.execute("CALL ducklake_set_option('lake', 'data_inlining_row_limit', 0)")
+            cursor.execute("CALL ducklake_set_option('lake', 'parquet_compression', 'zstd')")
+            cursor.execute("BEGIN")
+            for schema in SCHEMAS:
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            for statement in TABLES.strip().split(";\n"):
+                cursor.execute(statement.rstrip(";"))
+            cursor.execute("COMMIT")
+
+    def _prepared(self) -> bool:
+        return self.has("hub", "findings")
+
+    def has(self, schema: str, table: str) -> bool:
+        found = self.cursor().execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?", [schema, table]
+        )
+        return found.fetchone() is not None
+
+    def columns(self, schema: str, table: str) -> dict[str, str]:
+        """Column names and types of a table, in order; empty when there is no such table."""
+        found = self.cursor().execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?"
+            " ORDER BY column_index",
+            [schema, table],
+        )
+        return dict(found.fetchall())
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A session of its own; one per thread."""
+        cursor = self.con.cursor()
+        cursor.execute("USE lake; SET enable_progress_bar = false")
+        return cursor
+
+    @contextmanager
+    def writing(self, message: str, *, run: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction, alone. Keep it short: everything expensive is already staged."""
+        with self._lock:
+            cursor = self.cursor()
+            try:
+                cursor.execute("BEGIN")
+                yield cursor
+                cursor.execute("CALL ducklake_set_commit_message('lake', 'hub', ?, extra_info => ?)", [message, json.dumps({"run": run})])
+                cursor.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # a COMMIT that failed has already ended the transaction
+                    cursor.execute("ROLLBACK")
+                raise
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def sole(self, system: str, *, wait: float = 0) -> Iterator[None]:
+        """One route per system at a time, from first read to accept. Raises Moved when another one is under way."""
+        lock = filelock.FileLock(self.home / "locks" / f"{system}.lock")
+        try:
+            lock.acquire(timeout=wait)
+        except filelock.Timeout:
+            raise Moved(
+                f"{system} 正在被另一个同步任务读取",
+                f"{system} is being read by another sync",
+                next_zh="无需处理；等它结束后可再次运行",
+                next_en="nothing to do; run it again once that one has ended",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def maintaining(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writer lock without a transaction: clean-up deletes files at once, a rollback would not bring them back."""
+        with self._lock:
+            yield self.cursor()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A short-lived connection for time travel and change feeds.
+
+        An instance that has travelled in time breaks on the next ALTER … TYPE, so such reads never share ours.
+        """
+        con = self._connect(read_only=True)
+        try:
+            yield con
+        finally:
+            con.close()
+
+    @contextmanager
+    def stage(self, run: str) -> Iterator[Path]:
+        """A folder for what is being prepared; gone afterwards, whatever happened."""
+        folder = self.staging / run
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def snapshot(self) -> int:
+        row = self.cursor().execute("FROM ducklake_current_snapshot('lake')").fetchone()
+        return int(row[0]) if row else 0
+
+    def committed(self) -> set[str]:
+        """Run ids that have left rows behind."""
+        found = self.cursor().execute("SELECT run FROM hub.cursors UNION SELECT run FROM hub.made UNION SELECT run FROM hub.findings")
+        return {r[0] for r in found.fetchall()}
+
+    def sweep(self, *, older_than: float = 86_400) -> None:
+        """Staging folders left behind by killed runs."""
+        for folder in self.staging.iterdir():
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        self.con.close()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def table(schema: str, name: str) -> str:
+    return f"{quoted(schema)}.{quoted(name)}"
+
+
+class LakeError(HubError):
+    """The warehouse itself is not in order."""

@@ -1,0 +1,50 @@
+"""Names and values as SQL text. Every identifier that is not written in our own code passes through here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+
+SEPARATOR = "chr(31)"  # U+001F between the parts of a key
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted; a dotted name is one identifier, not a path."""
+    if "\x00" in name:
+        raise ValueError("an identifier cannot hold NUL")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A value as SQL text; for the places where a parameter cannot stand."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case int() | Decimal():
+            return str(value)
+        case float() if math.isfinite(value):
+            return repr(value)
+        case dt.datetime():
+            return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+        case dt.date():
+            return f"DATE '{value.isoformat()}'"
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+    raise TypeError(f"no SQL literal for {type(value).__name__}")
+
+
+def listed(values: Iterable[object]) -> str:
+    return "(" + ", ".join(literal(v) for v in values) + ")"
+
+
+def columns(names: Iterable[str]) -> str:
+    return ", ".join(quoted(n) for n in names)
+
+
+def key_text(parts: Iterable[str]) -> str:
+    """One text for a key of several columns; NULL when any of them is NULL."""
+    return f" || {SEPARATOR} || ".join(f"CAST({p} AS VARCHAR)" for p in parts)
