@@ -1,0 +1,39 @@
+"""What passes from a connector to the warehouse: batches of rows, the slices they belong to, the next cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+Cursor = dict[str, Any]  # JSON; made by a connector, given back to it, read by nobody else
+
+REJECTS = pa.schema([("position", pa.int64()), ("reason", pa.string()), ("raw", pa.binary())])
+"""Rows that could not be read at all: their place in the slice, why, and their bytes as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one slice, with the columns of `Pull.schema`; `rejects` has the schema REJECTS."""
+
+    rows: pa.RecordBatch | None
+    slice: str = ""
+    rejects: pa.RecordBatch | None = None
+
+
+@dataclass
+class Pull:
+    """A stream and what may be concluded from it once it has been read to its end.
+
+    `cursor` is the next cursor: the largest value seen, never the bound of the window. `whole` names the slices that
+    were delivered whole, so that what is missing in them is deleted at the far side; empty for incremental reads.
+    Both are None or empty until the last batch has been taken. A stream that ends early must raise.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[Batch]
+    cursor: Cursor | None = None
+    whole: frozenset[str] = frozenset()
+    notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge: batches, files
