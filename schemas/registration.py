@@ -336,6 +336,13 @@ class Dataset(Closed):
         return self
 
     @property
+    def reading(self) -> Read:
+        """How it is read; only a system that is not running yet may lack it."""
+        if self.read is None:
+            raise ValueError(f"{self.title}: read is missing")
+        return self.read
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The source columns that are pulled, in the order they are named; empty means: all but `ignore`."""
         named = [f.source for f in self.fields.values() if f.source] if self.record else []

@@ -30,10 +30,10 @@ TABLES = """
 CREATE TABLE hub.cursors (
     dataset VARCHAR, number BIGINT, run VARCHAR, value VARCHAR, definition VARCHAR,
     received BIGINT, copies BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT,
-    held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP);
+    held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP, state BIGINT);
 CREATE TABLE hub.made (
     station VARCHAR, name VARCHAR, number BIGINT, run VARCHAR, made_from VARCHAR, definition VARCHAR,
-    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP);
+    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT);
 CREATE TABLE hub.findings (
     run VARCHAR, dataset VARCHAR, number BIGINT, result VARCHAR, passed BOOLEAN, blocking BOOLEAN, written_at TIMESTAMP);
 """

@@ -1,0 +1,416 @@
+"""Land rows exactly as the system sent them.
+
+    incoming files  ->  changes against what is landed  ->  landing.<table>, hub.cursors, quarantine.<table> in one commit
+
+Nothing is cleaned here. A row that looks wrong is still what they sent us, and we may need to show it to them.
+A landing table mirrors the far side, one row a key: absence is deletion only in slices that were delivered whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from schemas.errors import Moved
+from schemas.pull import Cursor
+from schemas.registration import Dataset, System
+from warehouse.lake import Lake, table
+from warehouse.sql import columns, literal, quoted
+from warehouse.staging import OWN, Incoming
+
+QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,
+    "row" VARCHAR, holds BOOLEAN, stands BOOLEAN, since TIMESTAMP, run VARCHAR)"""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Where a dataset's landing stands: the newest row of hub.cursors."""
+
+    number: int = 0
+    cursor: Cursor | None = None
+    definition: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A prepared landing of one dataset, valid only on top of landing number `number - 1`."""
+
+    table: str
+    number: int
+    cursor: Cursor | None
+    definition: str
+    columns: dict[str, str]  # the source's columns and their types as they will be landed
+    first: Path | None  # a finished file to register, when nothing was landed before
+    path: Path | None  # changed rows, with _kind I, U or D
+    quarantine: Path | None
+    settled: Path  # keys and slices that were looked at: their old quarantine entries are void
+    received: int
+    copies: int
+    inserted: int
+    updated: int
+    deleted: int
+    held: int
+    rejected: int
+    requarantined: bool  # what quarantine says of the rows looked at has changed
+    absent: int  # rows that were missing where a slice was whole, but kept because it had unreadable rows
+
+    @property
+    def empty(self) -> bool:
+        return not (self.first or self.inserted or self.updated or self.deleted or self.requarantined)
+
+
+def definition(system: System, dataset: Dataset) -> str:
+    """What a landing was read with. When it differs, the dataset is read again from the beginning."""
+    read = dataset.reading
+    connection = system.connections[read.via]
+    said = read.model_dump(mode="json", exclude={"overlap", "lag", "reconcile", "settled", "page"})
+    text = json.dumps(
+        {"read": said, "columns": sorted(dataset.columns), "ignore": sorted(dataset.ignore) if dataset.raw is not None else [],
+         "connector": connection.connector},
+        sort_keys=True,
+    )  # fmt: skip
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}:{'+'.join(read.key)}"
+
+
+def landed(lake: Lake, name: str) -> Landed:
+    found = lake.cursor().execute(
+        "SELECT number, value, definition FROM hub.cursors WHERE dataset = ? ORDER BY number DESC LIMIT 1", [name]
+    )
+    row = found.fetchone()
+    if row is None:
+        return Landed()
+    return Landed(row[0], json.loads(row[1]) if row[1] else None, row[2], row[2].partition(":")[2])
+
+
+def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before: Landed, made: str, folder: Path) -> Changes:
+    """Compare what came with what is landed; writes files only.
+
+    `before` must be what `landed` said when the pull began, `made` the definition it was made with.
+    """
+    con = lake.cursor()
+    read = dataset.reading
+    old = lake.columns("landing", name)
+    new = _types(con, incoming)
+    keyed = _with_keys(con, incoming, dataset, folder, name)
+    count, nulls, distinct = _one(con, f"SELECT count(*), count(*) - count(_key), count(DISTINCT hash(_key)) FROM {keyed}")
+    unreadable = incoming.rejected
+    settled = folder / f"{name}.settled.parquet"
+    latest = before.number + 1
+    if not old and not nulls and not unreadable and distinct == count and not _marked(dataset):
+        con.execute(f"COPY (SELECT NULL::VARCHAR AS _key, NULL::VARCHAR AS _slice LIMIT 0) TO {literal(str(settled))}")
+        return Changes(
+            name, latest, incoming.cursor, made, new, Path(_file(keyed)), None, None,
+            settled, count, 0, count, 0, 0, 0, 0, False, 0,
+        )  # fmt: skip
+    clean, held, copies = _sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
+    con.execute(
+        f"COPY (SELECT DISTINCT _key, NULL::VARCHAR AS _slice FROM {keyed} WHERE _key IS NOT NULL UNION ALL"
+        f" SELECT NULL, unnest({_list(incoming.whole)})) TO {literal(str(settled))}"
+    )
+    types = _agreed(old, new)
+    path = folder / f"{name}.changes.parquet"
+    replaced = bool(old) and before.number > 0 and before.key != "+".join(read.key)
+    counts, absent = _difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
+    quarantine = _quarantine(con, name, held, incoming, folder)
+    return Changes(
+        name, latest, incoming.cursor, made, types, None, path, quarantine, settled, count, copies,
+        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
+        _one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
+    )  # fmt: skip
+
+
+def land(lake: Lake, run: str, prepared: list[Changes], *, message: str) -> None:
+    """All datasets of one system in one commit, rows and cursors together. Raises Moved when one was overtaken."""
+    if not prepared:
+        return
+    with lake.writing(message, run=run) as tx:
+        for changes in prepared:
+            _apply(tx, lake, run, changes)
+
+
+def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes) -> None:
+    name = changes.table
+    newest, state = _one(tx, f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.cursors WHERE dataset = {literal(name)}")
+    if newest != changes.number - 1:
+        raise Moved(
+            f"{name} 已被另一次同步更新（{newest}），本次结果作废",
+            f"{name} was landed by another sync ({newest}); this result is void",
+            next_zh="无需处理，下次同步自动继续",
+            next_en="nothing to do; the next sync takes it up",
+        )
+    target = table("landing", name)
+    if changes.first:
+        _register(tx, lake, name, changes.first)
+    elif changes.path:
+        _alter(tx, name, changes.columns)
+        if changes.updated or changes.deleted:
+            tx.execute(
+                f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM read_parquet({literal(str(changes.path))}) WHERE _kind <> 'I')"
+            )
+        if changes.inserted or changes.updated:
+            tx.execute(
+                f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM read_parquet({literal(str(changes.path))}) WHERE _kind <> 'D'"
+            )
+    _settle(tx, name, changes, run)
+    rows = _one(tx, f"SELECT count(*) FROM {target}")[0]
+    tx.execute(
+        "INSERT INTO hub.cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?)",
+        [
+            name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, changes.definition,
+            changes.received, changes.copies, changes.inserted, changes.updated, changes.deleted, changes.held, changes.rejected, rows,
+            changes.number if changes.first or changes.inserted or changes.updated or changes.deleted else state,
+        ],
+    )  # fmt: skip
+
+
+def _register(tx: duckdb.DuckDBPyConnection, lake: Lake, name: str, finished: Path) -> None:
+    """A first load is not written twice: its file becomes the table's."""
+    target = table("landing", name)
+    tx.execute(f"CREATE TABLE {target} AS SELECT * FROM read_parquet({literal(str(finished))}) LIMIT 0")
+    tx.execute(f"CREATE TABLE {table('quarantine', name)} {QUARANTINE}")
+    owned = lake.files / "landing" / name / f"{finished.parent.name}.parquet"  # a leftover of a killed commit is an orphan of clean-up
+    owned.parent.mkdir(parents=True, exist_ok=True)
+    finished.replace(owned)
+    tx.execute(f"CALL ducklake_add_data_files('lake', {literal(name)}, {literal(str(owned))}, schema => 'landing')")
+
+
+def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> None:
+    """New columns are added; a column whose type changed becomes text, because its type is no longer to be trusted."""
+    target = table("landing", name)
+    found = tx.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'landing' AND table_name = ?",
+        [name],
+    )
+    now = dict(found.fetchall())
+    if not now:
+        tx.execute(f"CREATE TABLE {target} ({', '.join(f'{quoted(c)} {t}' for c, t in {**wanted, **_OWN_TYPES}.items())})")
+        tx.execute(f"CREATE TABLE {table('quarantine', name)} {QUARANTINE}")
+        return
+    for column, kind in wanted.items():
+        if column not in now:
+            tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
+        elif now[column] != kind:
+            spare = quoted(f"_was_{column}")
+            tx.execute(f"ALTER TABLE {target} RENAME COLUMN {quoted(column)} TO {spare}")
+            tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
+            tx.execute(f"UPDATE {target} SET {quoted(column)} = CAST({spare} AS {kind})")
+            tx.execute(f"ALTER TABLE {target} DROP COLUMN {spare}")
+
+
+def _settle(tx: duckdb.DuckDBPyConnection, name: str, changes: Changes, run: str) -> None:
+    """Landing's own entries in quarantine: those looked at again are replaced, the first date stays."""
+    target = table("quarantine", name)
+    if changes.first:
+        return
+    void = _void(changes.settled)
+    if not changes.quarantine:
+        tx.execute(f"DELETE FROM {target} WHERE {void}")
+        return
+    tx.execute(f"CREATE TEMP TABLE _since AS SELECT _key, min(since) AS since FROM {target} WHERE station = 'landing' GROUP BY _key")
+    tx.execute(f"DELETE FROM {target} WHERE {void}")
+    tx.execute(
+        f"INSERT INTO {target} BY NAME SELECT q._key, q._slice, 'landing' AS station, q.field, q.reason, q.value, q.raw, q.\"row\", true AS holds,"
+        f" q._key IN (SELECT _key FROM {table('landing', name)}) AS stands,"
+        f" coalesce(s.since, now() AT TIME ZONE 'UTC') AS since, {literal(run)} AS run"
+        f" FROM read_parquet({literal(str(changes.quarantine))}) q LEFT JOIN _since s USING (_key)"
+    )
+    tx.execute("DROP TABLE _since")
+
+
+def _void(settled: Path) -> str:
+    """Landing's entries about rows and slices that were looked at again."""
+    looked = f"read_parquet({literal(str(settled))})"
+    return (
+        f"station = 'landing' AND (_key IN (SELECT _key FROM {looked} WHERE _key IS NOT NULL)"
+        f" OR _slice IN (SELECT _slice FROM {looked} WHERE _slice IS NOT NULL))"
+    )
+
+
+def _requarantined(con: duckdb.DuckDBPyConnection, name: str, landed_before: bool, quarantine: Path | None, settled: Path) -> bool:
+    told = 'hash(_key, _slice, field, reason, value, raw, "row")'
+    old = f"SELECT {told} FROM {table('quarantine', name)} WHERE {_void(settled)}" if landed_before else "SELECT 0::UBIGINT WHERE false"
+    new = f"SELECT {told} FROM read_parquet({literal(str(quarantine))})" if quarantine else "SELECT 0::UBIGINT WHERE false"
+    return bool(_one(con, f"SELECT count(*) FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")[0])
+
+
+_OWN_TYPES = {"_key": "VARCHAR", "_slice": "VARCHAR", "_copies": "INTEGER", "_number": "BIGINT", "_run": "VARCHAR"}
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _file(relation: str) -> str:
+    return relation.removeprefix("read_parquet('").removesuffix("')").replace("''", "'")
+
+
+def _list(values: frozenset[str]) -> str:
+    return "[" + ", ".join(literal(v) for v in sorted(values)) + "]::VARCHAR[]"
+
+
+def _types(con: duckdb.DuckDBPyConnection, incoming: Incoming) -> dict[str, str]:
+    found = con.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(incoming.path))})").fetchall()
+    return {r[0]: r[1] for r in found if r[0] not in OWN}
+
+
+def _agreed(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    return {c: t if old.get(c, t) == t else "VARCHAR" for c, t in new.items()}
+
+
+def _marked(dataset: Dataset) -> bool:
+    """Whether rows say themselves that they are deletions, so that the first load needs a look too."""
+    read = dataset.reading
+    return bool(read.changes or read.deleted)
+
+
+def _with_keys(con: duckdb.DuckDBPyConnection, incoming: Incoming, dataset: Dataset, folder: Path, name: str) -> str:
+    """The incoming rows with a key each. Without a key column the row itself is the key, or its place in an appended unit."""
+    read = dataset.reading
+    plain = f"read_parquet({literal(str(incoming.path))})"
+    if read.key:
+        return plain
+    path = folder / f"{name}.keyed.parquet"
+    row = ", ".join(f"CAST({quoted(c)} AS VARCHAR)" for c in incoming.columns)
+    place = (
+        "_slice || chr(31) || row_number() OVER (PARTITION BY _slice ORDER BY file_row_number)"
+        if read.append
+        else f"md5(CAST([{row}] AS VARCHAR))"
+    )
+    source = f"read_parquet({literal(str(incoming.path))}, file_row_number => true)" if read.append else plain
+    gone = ", file_row_number" if read.append else ""
+    con.execute(f"COPY (SELECT * EXCLUDE (_key{gone}), {place} AS _key FROM {source}) TO {literal(str(path))} (COMPRESSION zstd)")
+    return f"read_parquet({literal(str(path))})"
+
+
+def _order(dataset: Dataset) -> list[str]:
+    """What tells the newer of two versions of a key."""
+    read = dataset.reading
+    own = read.changes.at if read.changes else read.cursor
+    return [*([own] if own else []), *(["_slice"] if read.duplicates == "newest" else [])]
+
+
+def _sift(
+    con: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    keyed: str,
+    incoming: Incoming,
+    folder: Path,
+    name: str,
+    count: int,
+    nulls: int,
+    distinct: int,
+) -> tuple[str, str, int]:
+    """(one row a key, rows held, identical copies collapsed). Differing copies without an order are all held."""
+    held = folder / f"{name}.held.parquet"
+    row = columns(incoming.columns)
+    as_text = f"to_json(struct_pack({', '.join(f'{quoted(c)} := CAST({quoted(c)} AS VARCHAR)' for c in incoming.columns)}))"
+    entry = f"_slice, '' AS field, {as_text} AS \"row\""
+    no_key = f"SELECT NULL::VARCHAR AS _key, {entry}, 'null_key' AS reason FROM {keyed} WHERE _key IS NULL"
+    if distinct == count - nulls:
+        con.execute(f"COPY ({no_key}) TO {literal(str(held))}")
+        clean = keyed if not nulls else f"(SELECT * FROM {keyed} WHERE _key IS NOT NULL)"
+        return clean, f"read_parquet({literal(str(held))})", 0
+    sifted = folder / f"{name}.sifted.parquet"
+    order = _order(dataset)
+    rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{quoted(o)} DESC NULLS LAST' for o in order)})" if order else "1"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE _repeated AS
+        WITH candidates AS (
+            SELECT *, hash({row}) AS _hash, {rank} AS _rank
+            FROM {keyed} WHERE _key IN (SELECT _key FROM {keyed} WHERE _key IS NOT NULL GROUP BY _key HAVING count(*) > 1)),
+        newest AS (SELECT * FROM candidates WHERE _rank = 1)
+        SELECT *, count(*) OVER (PARTITION BY _key, _hash) AS _same,
+            min(_hash) OVER (PARTITION BY _key) <> max(_hash) OVER (PARTITION BY _key) AS _differ,
+            row_number() OVER (PARTITION BY _key ORDER BY _slice) AS _place
+        FROM newest""")
+    con.execute(f"""
+        COPY (
+            SELECT * FROM {keyed} WHERE _key IS NOT NULL AND _key NOT IN (SELECT _key FROM _repeated)
+            UNION ALL BY NAME
+            SELECT * EXCLUDE (_hash, _rank, _same, _differ, _place, _copies), _same::INTEGER AS _copies
+            FROM _repeated WHERE NOT _differ AND _place = 1
+        ) TO {literal(str(sifted))} (COMPRESSION zstd)""")
+    con.execute(f"""
+        COPY (
+            {no_key}
+            UNION ALL BY NAME
+            SELECT _key, {entry}, 'differing_copies' AS reason FROM _repeated WHERE _differ
+        ) TO {literal(str(held))}""")
+    copies = _one(con, "SELECT coalesce(sum(_same - 1), 0)::BIGINT FROM _repeated WHERE NOT _differ AND _place = 1")[0]
+    con.execute("DROP TABLE _repeated")
+    return f"read_parquet({literal(str(sifted))})", f"read_parquet({literal(str(held))})", copies
+
+
+def _gone(dataset: Dataset) -> str:
+    """A condition that is true for rows that say themselves: I was deleted."""
+    read = dataset.reading
+    said = [f"CAST(n.{quoted(c)} AS VARCHAR) IN ({', '.join(map(literal, v))})" for c, v in read.deleted.items()]
+    if read.changes:
+        said.append(f"CAST(n.{quoted(read.changes.kind)} AS VARCHAR) IN ({', '.join(map(literal, read.changes.delete))})")
+    return f"coalesce({' OR '.join(said)}, false)" if said else "false"
+
+
+def _difference(
+    con: duckdb.DuckDBPyConnection, name: str, old: dict[str, str], types: dict[str, str], clean: str, keyed: str,
+    dataset: Dataset, incoming: Incoming, path: Path, replaced: bool,
+) -> tuple[dict[str, int], int]:  # fmt: skip
+    """Stage I, U and D of this read against the landed rows; returns their counts and the rows kept for want of certainty."""
+    cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
+    new = f"(SELECT {cast}, _key, _slice, _copies, _number, _run FROM {clean})"
+    if not old:
+        con.execute(f"COPY (SELECT n.*, 'I' AS _kind FROM {new} n WHERE NOT {_gone(dataset)}) TO {literal(str(path))} (COMPRESSION zstd)")
+        return _kinds(con, path), 0
+    compared = [c for c in types if not (dataset.reading.changes and c == dataset.reading.changes.kind)]
+    here = "hash(" + ", ".join([*(f"n.{quoted(c)}" for c in compared), "n._slice", "n._copies"]) + ")"
+    there = (
+        "hash("
+        + ", ".join([*(f"CAST({f't.{quoted(c)}' if c in old else 'NULL'} AS {types[c]})" for c in compared), "t._slice", "t._copies"])
+        + ")"
+    )
+    landed_now = table("landing", name)
+    whole = f"t._slice IN (SELECT unnest({_list(incoming.whole)}))" if not replaced else "true"
+    unsure = f"t._slice IN (SELECT _slice FROM read_parquet({literal(str(incoming.rejects))}))" if incoming.rejects else "false"
+    nameless = f"t._slice IN (SELECT _slice FROM {keyed} WHERE _key IS NULL)"
+    missing = f"FROM {landed_now} t ANTI JOIN {keyed} k USING (_key) WHERE {whole}"
+    deletions = (
+        f"UNION ALL BY NAME SELECT t._key, t._slice, 'D' AS _kind {missing} AND NOT ({unsure}) AND NOT ({nameless})"
+        if incoming.whole or replaced
+        else ""
+    )
+    con.execute(f"""
+        COPY (
+            SELECT n.*, CASE WHEN {_gone(dataset)} THEN 'D' WHEN t._key IS NULL THEN 'I' ELSE 'U' END AS _kind
+            FROM {new} n LEFT JOIN {landed_now} t ON t._key = n._key
+            WHERE CASE WHEN {_gone(dataset)} THEN t._key IS NOT NULL ELSE t._key IS NULL OR {here} <> {there} END
+            {deletions}
+        ) TO {literal(str(path))} (COMPRESSION zstd)""")
+    absent = _one(con, f"SELECT count(*) {missing} AND (({unsure}) OR ({nameless}))")[0] if incoming.whole or replaced else 0
+    return _kinds(con, path), absent
+
+
+def _kinds(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+    return dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(path))}) GROUP BY ALL").fetchall())
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, name: str, held: str, incoming: Incoming, folder: Path) -> Path | None:
+    """Held and unreadable rows in the shape of the quarantine table."""
+    path = folder / f"{name}.quarantine.parquet"
+    unread = (
+        f"UNION ALL BY NAME SELECT NULL::VARCHAR AS _key, _slice, '' AS field, NULL::VARCHAR AS \"row\", reason,"
+        f" CAST(position AS VARCHAR) AS value, raw FROM read_parquet({literal(str(incoming.rejects))})"
+        if incoming.rejects
+        else ""
+    )
+    con.execute(f"""
+        COPY (
+            SELECT coalesce(_key, _slice || chr(31) || coalesce(value, md5("row"))) AS _key, * EXCLUDE (_key)
+            FROM (SELECT *, NULL::VARCHAR AS value, NULL::BLOB AS raw FROM {held} {unread})
+        ) TO {literal(str(path))}""")
+    return path if _one(con, f"SELECT count(*) FROM read_parquet({literal(str(path))})")[0] else None

@@ -1,0 +1,90 @@
+"""What every station was made from: hub.made. A station is due when its input has changed or its definition differs.
+
+number  grows with every entry of a station; the newest is the largest number, never the latest clock
+state   the number at which rows last changed; this is what later stations compare
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+from pydantic import BaseModel
+
+from warehouse.lake import Lake
+
+
+@dataclass(frozen=True)
+class Made:
+    """The newest entry of one station and name."""
+
+    number: int = 0
+    state: int = 0
+    run: str = ""
+    made_from: dict[str, int] = field(default_factory=dict)
+    definition: str = ""
+    rows: int = 0
+
+
+def newest(lake: Lake, station: str) -> dict[str, Made]:
+    """Every name of a station with its newest entry."""
+    found = lake.cursor().execute(
+        'SELECT name, arg_max(struct_pack(n := number, s := state, r := run, m := made_from, d := definition, c := "rows"), number)'
+        " FROM hub.made WHERE station = ? GROUP BY name",
+        [station],
+    )
+    return {name: Made(m["n"], m["s"], m["r"], json.loads(m["m"]) if m["m"] else {}, m["d"], m["c"]) for name, m in found.fetchall()}
+
+
+def landing_states(lake: Lake) -> dict[str, int]:
+    """{dataset table: the landing number at which its rows last changed}."""
+    found = lake.cursor().execute("SELECT dataset, max(state) FROM hub.cursors GROUP BY dataset")
+    return dict(found.fetchall())
+
+
+def append(
+    tx: duckdb.DuckDBPyConnection,
+    station: str,
+    name: str,
+    run: str,
+    *,
+    made_from: Mapping[str, int],
+    definition: str,
+    rows: int,
+    inserted: int = 0,
+    updated: int = 0,
+    deleted: int = 0,
+) -> int:
+    """Add the next entry, in the transaction that writes the rows; returns its number."""
+    row = tx.execute(
+        "SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.made WHERE station = ? AND name = ?", [station, name]
+    ).fetchone()
+    number, state = (int(row[0]) + 1, int(row[1])) if row else (1, 0)
+    changed = inserted or updated or deleted or number == 1
+    tx.execute(
+        "INSERT INTO hub.made VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?)",
+        [
+            station, name, number, run, json.dumps(dict(made_from), sort_keys=True), definition,
+            rows, inserted, updated, deleted, number if changed else state,
+        ],
+    )  # fmt: skip
+    return number
+
+
+def fingerprint(*parts: object) -> str:
+    """A definition as 24 hex digits; pydantic models are taken by their content."""
+
+    def plain(part: object) -> object:
+        if isinstance(part, BaseModel):
+            return part.model_dump(mode="json")
+        if isinstance(part, Mapping):
+            return {str(k): plain(v) for k, v in part.items()}
+        if isinstance(part, list | tuple):
+            return [plain(p) for p in part]
+        return part
+
+    text = json.dumps([plain(p) for p in parts], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

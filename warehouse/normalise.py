@@ -1,0 +1,272 @@
+"""Landed rows become rows of a record type; a row that cannot keeps its reason.
+
+    landing.<table>  ->  candidate (a file)  ->  standard.<table>, key by key
+
+Only rows that changed since the last acceptance are converted. When a key's new version is rejected, its last accepted
+version stays, marked in quarantine; only a deletion by the source removes a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from schemas.city import City
+from schemas.records import SQL_TYPES, Record
+from schemas.registration import Dataset, FieldMap, System
+from warehouse import made
+from warehouse.conversions import WORDS, Asked, text_of
+from warehouse.lake import Lake, table
+from warehouse.made import Made
+from warehouse.sql import columns, literal, quoted
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a dataset's standard rows would become, as files beside the lake."""
+
+    table: str
+    record: Record
+    landing: int  # the landing state it was made from
+    definition: str
+    before: Made
+    rows: Path  # one row a changed key: fields, and what failed
+    changes: Path  # I, U and D against standard.<table>
+    relation: str  # SQL for the whole of standard.<table> as it would be
+    examined: int
+    inserted: int
+    updated: int
+    deleted: int
+    held: int  # rows held back
+    findings: int  # values left empty
+
+
+def definition(city: City, dataset: Dataset) -> str:
+    """What a standard table is made with: mapping, codes, record type and its code lists, rules and expectations."""
+    record = city.records[dataset.record or ""]
+    lists = {f.codes: city.codes[f.codes] for f in record.fields.values() if f.codes}
+    return made.fingerprint(dataset.fields, dataset.codes, dataset.expect, record, lists)
+
+
+def due(city: City, dataset: Dataset, name: str, landing: int, done: dict[str, Made], blocked: dict[str, Made]) -> bool:
+    """Whether what is landed, or how it is read, differs from what the last look was made from."""
+    asked = ({name: landing}, definition(city, dataset))
+    looks = [m for m in (done.get(name), blocked.get(name)) if m]
+    return not any((m.made_from, m.definition) == asked for m in looks)
+
+
+def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) -> str:
+    """The one statement that turns landed rows into candidates: `_key`, the fields, and `_failed`, what could not be read.
+
+    `_failed` lists (field, reason, value) of every text that has no value, and every empty field that must have one.
+    """
+    record = city.records[dataset.record or ""]
+    fields = record.fields
+    texts, cleaned, values, failures = [], [], [], []
+    for name, spec in fields.items():
+        mapping = dataset.fields.get(name)
+        column = quoted(name)
+        if mapping is None:
+            values.append(f"CAST(NULL AS {SQL_TYPES[spec.type]}) AS {column}")
+            continue
+        word = WORDS[mapping.conversion or spec.type]
+        direct = mapping.source is not None and landed.get(mapping.source) == SQL_TYPES[spec.type] and spec.type in _PLAIN
+        came = _came(mapping, landed)
+        texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
+        cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
+        asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
+        made_of = quoted("c " + name) if direct else word.convert(quoted("c " + name), asked)
+        values.append(f"CAST({made_of} AS {SQL_TYPES[spec.type]}) AS {column}")
+        text = f"CAST({quoted('t ' + name)} AS VARCHAR)"
+        if not direct and spec.type != "text":
+            failures.append(_failure(f"{quoted('t ' + name)} IS NOT NULL AND {column} IS NULL", name, word.reason, text))
+        if record.holds(name):
+            failures.append(_failure(f"{quoted('t ' + name)} IS NULL", name, "required", "NULL"))
+    failed = f"list_filter([{', '.join(failures)}], x -> x IS NOT NULL)" if failures else _NOTHING
+    kept = ", ".join(quoted(n) for n in fields)
+    return f"""
+WITH texts AS (
+    SELECT _key, {", ".join(texts) or "NULL AS nothing"}
+    FROM {source}),
+cleaned AS (
+    SELECT *, {", ".join(cleaned) or "NULL AS nothing2"}
+    FROM texts),
+converted AS (
+    SELECT *, {", ".join(values)}
+    FROM cleaned)
+SELECT _key, {kept}, {failed} AS _failed
+FROM converted"""
+
+
+_PLAIN = ("integer", "decimal", "date", "datetime", "boolean")
+_NOTHING = 'CAST([] AS STRUCT(field VARCHAR, reason VARCHAR, "value" VARCHAR)[])'
+
+
+def _came(mapping: FieldMap, landed: dict[str, str]) -> str:
+    if mapping.value is not None:
+        return literal(mapping.value)
+    if mapping.part == "slice":
+        return "_slice"
+    assert mapping.source is not None
+    return quoted(mapping.source) if mapping.source in landed else "NULL"
+
+
+def _failure(condition: str, field: str, reason: str, value: str) -> str:
+    return f"CASE WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {literal(reason)}, 'value': {value}}} END"
+
+
+def _holding(record: Record) -> str:
+    """The failures that hold the row, of the list `_failed`."""
+    deciding = [f for f in record.fields if record.holds(f)]
+    return f"list_filter(_failed, x -> x.field IN ({', '.join(map(literal, deciding)) or 'NULL'}))"
+
+
+def build(lake: Lake, city: City, system: System, name: str, before: Made, landing: int, folder: Path) -> Candidate:
+    """Convert what changed since `before`; writes files only."""
+    dataset = system.datasets[name]
+    code = system.table(name)
+    record = city.records[dataset.record or ""]
+    con = lake.cursor()
+    made_with = definition(city, dataset)
+    everything = before.definition != made_with or code not in before.made_from
+    landed_columns = lake.columns("landing", code)
+    standard = _standard(lake, code, record)
+    since = "true" if everything else f"_number > {before.made_from[code]}"
+    rows, changes = folder / f"{code}.candidate.parquet", folder / f"{code}.accepted.parquet"
+    source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
+    con.execute(f"COPY ({select(city, dataset, landed_columns, source)}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    candidate = f"read_parquet({literal(str(rows))})"
+    good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"
+    removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
+    _compare(con, record, standard, good, code, removed, changes, landing)
+    counts = dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(changes))}) GROUP BY ALL").fetchall())
+    examined, held, findings = con.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
+        f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}"
+    ).fetchone()  # type: ignore[misc]
+    fields = columns(record.fields)
+    staged = f"read_parquet({literal(str(changes))})"
+    now = f"SELECT _key, {fields} FROM {standard}"
+    if not counts:
+        relation = f"({now})"
+    elif before.rows == 0:
+        relation = f"(SELECT _key, {fields} FROM {staged} WHERE _kind <> 'D')"
+    else:
+        relation = f"({now} t ANTI JOIN {staged} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {staged} WHERE _kind <> 'D')"
+    return Candidate(
+        code, record, landing, made_with, before, rows, changes, relation,
+        examined, counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), held, findings,
+    )  # fmt: skip
+
+
+def _standard(lake: Lake, code: str, record: Record) -> str:
+    """The relation to compare with: the standard table, with columns it has not got yet, or an empty one."""
+    have = lake.columns("standard", code)
+    if not have:
+        empty = ", ".join(f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items())
+        return f"(SELECT NULL::VARCHAR AS _key, {empty} LIMIT 0)"
+    lacking = [f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items() if n not in have]
+    return f"(SELECT *{''.join(', ' + c for c in lacking)} FROM {table('standard', code)})"
+
+
+def _deleted_since(con: duckdb.DuckDBPyConnection, code: str, number: int) -> bool:
+    row = con.execute("SELECT coalesce(sum(deleted), 0) FROM hub.cursors WHERE dataset = ? AND number > ?", [code, number]).fetchone()
+    return bool(row and row[0])
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, code: str, removed: bool, path: Path, landing: int
+) -> None:
+    fields = list(record.fields)
+    here = f"hash({', '.join(f'n.{quoted(f)}' for f in fields)})"
+    there = f"hash({', '.join(f't.{quoted(f)}' for f in fields)})"
+    gone = (
+        f"UNION ALL BY NAME SELECT t._key, 'D' AS _kind FROM {standard} t ANTI JOIN {table('landing', code)} l USING (_key)"
+        if removed
+        else ""
+    )
+    con.execute(f"""
+        COPY (
+            SELECT n._key, {", ".join(f"n.{quoted(f)}" for f in fields)}, {landing}::BIGINT AS _number,
+                CASE WHEN t._key IS NULL THEN 'I' ELSE 'U' END AS _kind
+            FROM {good} n LEFT JOIN {standard} t ON t._key = n._key
+            WHERE t._key IS NULL OR {here} <> {there}
+            {gone}
+        ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+
+
+def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blocked: bool) -> None:
+    """Make the candidate the current rows of its dataset, in the caller's transaction.
+
+    A blocked candidate writes what is wrong with it and nothing else: yesterday's rows stay.
+    """
+    code, record = candidate.table, candidate.record
+    target = table("standard", code)
+    _create(tx, code, record)
+    changed = candidate.inserted + candidate.updated + candidate.deleted
+    staged = f"read_parquet({literal(str(candidate.changes))})"
+    if changed and not blocked:
+        if candidate.updated or candidate.deleted:
+            tx.execute(f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM {staged} WHERE _kind <> 'I')")
+        if candidate.inserted or candidate.updated:
+            tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM {staged} WHERE _kind <> 'D'")
+    _quarantine(tx, candidate, run)
+    row = tx.execute(f"SELECT count(*) FROM {target}").fetchone()
+    counts = (0, 0, 0) if blocked else (candidate.inserted, candidate.updated, candidate.deleted)
+    made.append(
+        tx,
+        "blocked" if blocked else "standard",
+        code,
+        run,
+        made_from={code: candidate.landing},
+        definition=candidate.definition,
+        rows=int(row[0]) if row else 0,
+        inserted=counts[0],
+        updated=counts[1],
+        deleted=counts[2],
+    )
+
+
+def _create(tx: duckdb.DuckDBPyConnection, code: str, record: Record) -> None:
+    found = tx.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'standard' AND table_name = ?", [code]
+    )
+    have = {r[0] for r in found.fetchall()}
+    target = table("standard", code)
+    typed = [f"{quoted(n)} {SQL_TYPES[f.type]}" for n, f in record.fields.items()]
+    if not have:
+        tx.execute(f"CREATE TABLE {target} (_key VARCHAR, {', '.join(typed)}, _number BIGINT)")
+    for (name, _), column in zip(record.fields.items(), typed, strict=True):
+        if have and name not in have:
+            tx.execute(f"ALTER TABLE {target} ADD COLUMN {column}")
+
+
+def _quarantine(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str) -> None:
+    """The station's entries about the keys just examined are replaced; the first date of a lasting one stays."""
+    code = candidate.table
+    target = table("quarantine", code)
+    rows = f"read_parquet({literal(str(candidate.rows))})"
+    has_old = tx.execute(f"SELECT 1 FROM {target} WHERE station = 'standard' LIMIT 1").fetchone()
+    if has_old:
+        tx.execute(
+            f"CREATE OR REPLACE TEMP TABLE _since AS SELECT _key, field, reason, min(since) AS since FROM {target}"
+            f" WHERE station = 'standard' GROUP BY ALL"
+        )
+        gone = f"_key NOT IN (SELECT _key FROM {table('landing', code)})"
+        tx.execute(f"DELETE FROM {target} WHERE station = 'standard' AND (_key IN (SELECT _key FROM {rows}) OR {gone})")
+    else:
+        tx.execute("CREATE OR REPLACE TEMP TABLE _since (_key VARCHAR, field VARCHAR, reason VARCHAR, since TIMESTAMP)")
+    if candidate.held or candidate.findings:
+        deciding = [f for f in candidate.record.fields if candidate.record.holds(f)]
+        tx.execute(f"""
+            INSERT INTO {target} BY NAME
+            SELECT r._key, l._slice, 'standard' AS station, r.f.field AS field, r.f.reason AS reason, r.f.value AS "value",
+                to_json(l)::VARCHAR AS "row", r.f.field IN ({", ".join(map(literal, deciding)) or "NULL"}) AS holds,
+                s._key IS NOT NULL AS stands, coalesce(o.since, now() AT TIME ZONE 'UTC') AS since, {literal(run)} AS run
+            FROM (SELECT _key, unnest(_failed) AS f FROM {rows} WHERE len(_failed) > 0) r
+            JOIN {table("landing", code)} l USING (_key)
+            LEFT JOIN {table("standard", code)} s USING (_key)
+            LEFT JOIN _since o ON o._key = r._key AND o.field = r.f.field AND o.reason = r.f.reason""")
+    tx.execute("DROP TABLE _since")

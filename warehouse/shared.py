@@ -1,0 +1,221 @@
+"""Accepted rows of all systems become one table a record type: the shared dataset.
+
+    standard.* of one record type  ->  shared.<record>, one row an identity   (一数一源: the authority decides, others fill gaps)
+    shared.*                       ->  shared.<derived>, plain SQL
+
+Written as a minimal difference, never dropped or replaced: the province would get no deletions otherwise. A record
+type that would shrink beyond its guard stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from schemas.city import City
+from schemas.records import SQL_TYPES, Derived, Record
+from warehouse import made
+from warehouse.lake import Lake, table
+from warehouse.made import Made
+from warehouse.sql import columns, key_text, literal, quoted
+
+SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word
+_SMALL = 50
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The next state of one shared table, as a file of changes."""
+
+    station: str  # shared or derived
+    name: str
+    columns: dict[str, str]
+    path: Path
+    made_from: dict[str, int]
+    definition: str
+    inserted: int
+    updated: int
+    deleted: int
+    before: int
+
+    @property
+    def refused(self) -> bool:
+        return self.station == "shared" and self.before > _SMALL and self.deleted - self.inserted > self.before * SHRINK
+
+
+@dataclass
+class Published:
+    tables: dict[str, Prepared] = field(default_factory=dict)
+    refused: dict[str, Prepared] = field(default_factory=dict)
+
+
+def contributors(city: City, record: str, agreed: frozenset[str] = frozenset()) -> list[str]:
+    """Dataset tables that make a shared record, the authoritative first; none whose agreement is still missing."""
+    return [s.table(n) for s, n, d in city.contributors(record) if d.agreement != "required" or s.table(n) in agreed]
+
+
+def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str] = frozenset()) -> dict[str, int]:
+    return {t: done[t].state for t in contributors(city, record, agreed) if t in done}
+
+
+def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset()) -> list[str]:
+    """Record types whose contributors have changed, or whose definition has."""
+    standard, shared = made.newest(lake, "standard"), made.newest(lake, "shared")
+    wanted = []
+    for name, record in city.records.items():
+        made_from = inputs(city, name, standard, agreed)
+        last = shared.get(name)
+        if (made_from or last) and (last is None or last.made_from != made_from or last.definition != _definition(record, made_from)):
+            wanted.append(name)
+    return wanted
+
+
+def _definition(record: Record, made_from: dict[str, int]) -> str:
+    return made.fingerprint(record, list(made_from))
+
+
+def golden(record: Record, sources: list[str]) -> str:
+    """One row an identity. Every field comes from the first contributor, by authority, that has a value for it."""
+    identity = key_text([quoted(i) for i in record.identity])
+    fields = list(record.fields)
+    union = "\n    UNION ALL BY NAME\n    ".join(
+        f"SELECT {identity} AS _id, _key, {literal(source)} AS _source, {rank} AS _rank, {columns(fields)} FROM {table('standard', source)}"
+        for rank, source in enumerate(sources)
+    )
+    picked = ",\n        ".join(f"arg_min({quoted(f)}, _place) AS {quoted(f)}" for f in fields)
+    return f"""
+WITH rows_of_all AS (
+    {union}),
+repeated AS (
+    SELECT _id FROM rows_of_all GROUP BY _id HAVING count(*) > 1),
+placed AS (
+    SELECT r.*, row_number() OVER (PARTITION BY _id ORDER BY _rank, _key) AS _place
+    FROM rows_of_all r SEMI JOIN repeated USING (_id)),
+merged AS (
+    SELECT _id,
+        {picked},
+        arg_min(_source, _place) AS _source,
+        list(struct_pack("source" := _source, "key" := _key) ORDER BY _place) AS _sources
+    FROM placed GROUP BY _id)
+SELECT _id, {columns(fields)}, _source, _sources FROM merged
+UNION ALL
+SELECT _id, {columns(fields)}, _source, [struct_pack("source" := _source, "key" := _key)] AS _sources
+FROM rows_of_all ANTI JOIN repeated USING (_id)"""
+
+
+def prepare_record(lake: Lake, city: City, name: str, folder: Path, agreed: frozenset[str] = frozenset()) -> Prepared:
+    """Compare the next state of a shared record with what is there; writes files only."""
+    record = city.records[name]
+    made_from = inputs(city, name, made.newest(lake, "standard"), agreed)
+    types = {
+        "_id": "VARCHAR",
+        **{n: SQL_TYPES[f.type] for n, f in record.fields.items()},
+        "_source": "VARCHAR",
+        "_sources": 'STRUCT("source" VARCHAR, "key" VARCHAR)[]',
+    }
+    con = lake.cursor()
+    for source in made_from:  # a record type may have gained a field since a contributor was last accepted
+        lacking = [f for f in record.fields if f not in lake.columns("standard", source)]
+        if lacking:
+            raise RuntimeError(f"standard.{source} lacks {lacking}")
+    body = golden(record, list(made_from)) if made_from else _none(types)
+    return _compare(lake, con, "shared", name, types, body, folder, made_from, _definition(record, made_from))
+
+
+def prepare_derived(lake: Lake, derived: Derived, sql: str, folder: Path) -> Prepared:
+    """Compute a derived table from the shared tables as they are now."""
+    types = {"_id": "VARCHAR", **{n: SQL_TYPES[c.type] for n, c in derived.columns.items()}}
+    states = derived_inputs(lake, derived)
+    identity = key_text([quoted(k) for k in derived.key])
+    body = f"SELECT {identity} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
+    con = lake.cursor()
+    return _compare(lake, con, "derived", derived.name, types, body, folder, states, made.fingerprint(derived, sql))
+
+
+def derived_inputs(lake: Lake, derived: Derived) -> dict[str, int]:
+    shared, others = made.newest(lake, "shared"), made.newest(lake, "derived")
+    return {u: (shared.get(u) or others.get(u) or Made()).state for u in derived.uses}
+
+
+def due_derived(lake: Lake, derived: Derived, sql: str) -> bool:
+    """Whether a record type it uses has changed; a derived table waits until all it uses have been shared once."""
+    last = made.newest(lake, "derived").get(derived.name)
+    states = derived_inputs(lake, derived)
+    if not all(states.values()):
+        return False
+    return last is None or last.made_from != states or last.definition != made.fingerprint(derived, sql)
+
+
+def _none(types: dict[str, str]) -> str:
+    return f"SELECT {', '.join(f'NULL::{t} AS {quoted(n)}' for n, t in types.items())} LIMIT 0"
+
+
+def _compare(
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    station: str,
+    name: str,
+    types: dict[str, str],
+    body: str,
+    folder: Path,
+    made_from: dict[str, int],
+    definition: str,
+) -> Prepared:
+    path = folder / f"{station}.{name}.parquet"
+    cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _next AS SELECT {cast} FROM ({body}\n)")
+    count, keys = con.execute("SELECT count(*), count(DISTINCT _id) FROM _next").fetchone()  # type: ignore[misc]
+    if count != keys:
+        raise RuntimeError(f"shared.{name}: {count} rows for {keys} identities")
+    have = lake.columns("shared", name)
+    lacking = "".join(f", NULL::{t} AS {quoted(c)}" for c, t in types.items() if c not in have)
+    current = f"(SELECT *{lacking} FROM {table('shared', name)})" if have else f"({_none(types)})"
+    here, there = (f"hash({', '.join(f'{side}.{quoted(c)}' for c in types)})" for side in ("n", "t"))
+    con.execute(f"""
+        COPY (
+            SELECT {", ".join(f"n.{quoted(c)}" for c in types if c != "_id")}, coalesce(n._id, t._id) AS _id,
+                CASE WHEN t._id IS NULL THEN 'I' WHEN n._id IS NULL THEN 'D' ELSE 'U' END AS _kind
+            FROM _next n FULL JOIN {current} t ON n._id = t._id
+            WHERE n._id IS NULL OR t._id IS NULL OR {here} <> {there}
+        ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+    con.execute("DROP TABLE _next")
+    counts = dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(path))}) GROUP BY ALL").fetchall())
+    row = con.execute(f"SELECT count(*) FROM {table('shared', name)}").fetchone() if have else (0,)
+    return Prepared(
+        station, name, types, path, made_from, definition,
+        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), int(row[0]) if row else 0,
+    )  # fmt: skip
+
+
+def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
+    """Apply one table's changes in the caller's transaction."""
+    name, target = prepared.name, table("shared", prepared.name)
+    found = tx.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'shared' AND table_name = ?", [name]
+    )
+    have = {r[0] for r in found.fetchall()}
+    if not have:
+        tx.execute(f"CREATE TABLE {target} ({', '.join(f'{quoted(c)} {t}' for c, t in prepared.columns.items())})")
+    else:
+        for column, kind in prepared.columns.items():
+            if column not in have:
+                tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
+    staged = f"read_parquet({literal(str(prepared.path))})"
+    if prepared.updated or prepared.deleted:
+        tx.execute(f"DELETE FROM {target} WHERE _id IN (SELECT _id FROM {staged} WHERE _kind <> 'I')")
+    if prepared.inserted or prepared.updated:
+        tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM {staged} WHERE _kind <> 'D'")
+    made.append(
+        tx,
+        prepared.station,
+        name,
+        run,
+        made_from=prepared.made_from,
+        definition=prepared.definition,
+        rows=prepared.before + prepared.inserted - prepared.deleted,
+        inserted=prepared.inserted,
+        updated=prepared.updated,
+        deleted=prepared.deleted,
+    )
