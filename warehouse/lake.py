@@ -30,7 +30,7 @@ TABLES = """
 CREATE TABLE hub.cursors (
     dataset VARCHAR, number BIGINT, run VARCHAR, value VARCHAR, definition VARCHAR,
     received BIGINT, copies BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT,
-    held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP, state BIGINT);
+    held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP, state BIGINT, complete BOOLEAN);
 CREATE TABLE hub.made (
     station VARCHAR, name VARCHAR, number BIGINT, run VARCHAR, made_from VARCHAR, definition VARCHAR,
     "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT);

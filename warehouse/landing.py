@@ -44,6 +44,7 @@ class Changes:
     number: int
     cursor: Cursor | None
     definition: str
+    complete: bool  # the far side was read from its beginning
     columns: dict[str, str]  # the source's columns and their types as they will be landed
     first: Path | None  # a finished file to register, when nothing was landed before
     path: Path | None  # changed rows, with _kind I, U or D
@@ -104,7 +105,7 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
     if not old and not nulls and not unreadable and distinct == count and not _marked(dataset):
         con.execute(f"COPY (SELECT NULL::VARCHAR AS _key, NULL::VARCHAR AS _slice LIMIT 0) TO {literal(str(settled))}")
         return Changes(
-            name, latest, incoming.cursor, made, new, Path(_file(keyed)), None, None,
+            name, latest, incoming.cursor, made, True, new, Path(_file(keyed)), None, None,
             settled, count, 0, count, 0, 0, 0, 0, False, 0,
         )  # fmt: skip
     clean, held, copies = _sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
@@ -118,7 +119,7 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
     counts, absent = _difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
-        name, latest, incoming.cursor, made, types, None, path, quarantine, settled, count, copies,
+        name, latest, incoming.cursor, made, bool(incoming.whole), types, None, path, quarantine, settled, count, copies,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
         _one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
     )  # fmt: skip
@@ -159,11 +160,12 @@ def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes
     _settle(tx, name, changes, run)
     rows = _one(tx, f"SELECT count(*) FROM {target}")[0]
     tx.execute(
-        "INSERT INTO hub.cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?)",
+        "INSERT INTO hub.cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?, ?)",
         [
             name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, changes.definition,
             changes.received, changes.copies, changes.inserted, changes.updated, changes.deleted, changes.held, changes.rejected, rows,
             changes.number if changes.first or changes.inserted or changes.updated or changes.deleted else state,
+            changes.complete,
         ],
     )  # fmt: skip
 

@@ -145,7 +145,7 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     examined, held, findings = con.execute(
         f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
         f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}"
-    ).fetchone()  # type: ignore[misc]
+    ).fetchone()
     fields = columns(record.fields)
     staged = f"read_parquet({literal(str(changes))})"
     now = f"SELECT _key, {fields} FROM {standard}"

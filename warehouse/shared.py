@@ -76,17 +76,23 @@ def _definition(record: Record, made_from: dict[str, int]) -> str:
     return made.fingerprint(record, list(made_from))
 
 
-def golden(record: Record, sources: list[str]) -> str:
-    """One row an identity. Every field comes from the first contributor, by authority, that has a value for it."""
+def golden(record: Record, sources: dict[str, set[str]]) -> str:
+    """One row an identity. Every field comes from the first contributor, by authority, that has a value for it.
+
+    `sources` has the columns each contributor's table has now; a record type may have gained a field since.
+    """
     identity = key_text([quoted(i) for i in record.identity])
     fields = list(record.fields)
+    empty = ", ".join(f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items())
     union = "\n    UNION ALL BY NAME\n    ".join(
-        f"SELECT {identity} AS _id, _key, {literal(source)} AS _source, {rank} AS _rank, {columns(fields)} FROM {table('standard', source)}"
-        for rank, source in enumerate(sources)
+        f"SELECT {identity} AS _id, _key, {literal(source)} AS _source, {rank} AS _rank, {columns(f for f in fields if f in have)} FROM {table('standard', source)}"
+        for rank, (source, have) in enumerate(sources.items())
     )
     picked = ",\n        ".join(f"arg_min({quoted(f)}, _place) AS {quoted(f)}" for f in fields)
     return f"""
 WITH rows_of_all AS (
+    (SELECT NULL::VARCHAR AS _id, NULL::VARCHAR AS _key, NULL::VARCHAR AS _source, 0 AS _rank, {empty} LIMIT 0)
+    UNION ALL BY NAME
     {union}),
 repeated AS (
     SELECT _id FROM rows_of_all GROUP BY _id HAVING count(*) > 1),
@@ -116,11 +122,8 @@ def prepare_record(lake: Lake, city: City, name: str, folder: Path, agreed: froz
         "_sources": 'STRUCT("source" VARCHAR, "key" VARCHAR)[]',
     }
     con = lake.cursor()
-    for source in made_from:  # a record type may have gained a field since a contributor was last accepted
-        lacking = [f for f in record.fields if f not in lake.columns("standard", source)]
-        if lacking:
-            raise RuntimeError(f"standard.{source} lacks {lacking}")
-    body = golden(record, list(made_from)) if made_from else _none(types)
+    sources = {t: set(lake.columns("standard", t)) for t in made_from}
+    body = golden(record, sources) if sources else _none(types)
     return _compare(lake, con, "shared", name, types, body, folder, made_from, _definition(record, made_from))
 
 
@@ -166,7 +169,7 @@ def _compare(
     path = folder / f"{station}.{name}.parquet"
     cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE _next AS SELECT {cast} FROM ({body}\n)")
-    count, keys = con.execute("SELECT count(*), count(DISTINCT _id) FROM _next").fetchone()  # type: ignore[misc]
+    count, keys = con.execute("SELECT count(*), count(DISTINCT _id) FROM _next").fetchone()
     if count != keys:
         raise RuntimeError(f"shared.{name}: {count} rows for {keys} identities")
     have = lake.columns("shared", name)

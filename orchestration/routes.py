@@ -1,0 +1,342 @@
+"""The order of steps, in plain Python: for one system, and for what is shared. Dagster and the command line call these.
+
+    sync      pull -> land -> (acknowledge) -> build -> check -> accept      one system, alone, one commit each
+    publish   build what is due -> shared -> derived -> edition               everything
+    deliver   package -> platform;  receipts   platform -> ledger
+
+Each asks only what is due. A kill between two steps, a changed mapping and a sync by hand are the same ordinary case.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.contract import Connector
+from connectors.opening import open_system
+from ledger.opening import Ledger, open_ledger
+from schemas import home as homes
+from schemas.city import City, read_city
+from schemas.errors import HubError, Moved, SourceUnavailable
+from schemas.registration import Dataset, System
+from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
+from warehouse.lake import Lake
+from warehouse.landing import Changes, Landed
+from warehouse.normalise import Candidate
+from warehouse.quality import Verdict
+
+log = logging.getLogger("lianshu")
+_RECONCILE = {"daily": dt.timedelta(days=1), "weekly": dt.timedelta(days=7), "monthly": dt.timedelta(days=30)}
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Everything a route needs, open."""
+
+    home: Path
+    city: City
+    lake: Lake
+    ledger: Ledger
+
+    @classmethod
+    def open(cls, home: Path | None = None, city: City | None = None) -> Hub:
+        """Open the lake and the ledger, and mend the ledger from the lake after a crash."""
+        home = home or homes.home()
+        hub = cls(home, city or read_city(), Lake(home), open_ledger(home))
+        hub.ledger.mend(hub.lake.committed())
+        return hub
+
+    def close(self) -> None:
+        self.lake.close()
+        self.ledger.close()
+
+
+class Tell(Protocol):
+    """Told of every step as it happens."""
+
+    def __call__(self, step: str, name: str, **facts: Any) -> None: ...
+
+
+def _silent(step: str, name: str, **facts: Any) -> None:
+    log.debug("%s %s %s", step, name, facts)
+
+
+@dataclass
+class Outcome:
+    """What became of one dataset in one sync."""
+
+    table: str
+    state: str = "unchanged"  # unchanged, changed or failed: what the far side had for us
+    error: HubError | None = None
+    landed: Changes | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+    candidate: Candidate | None = None
+    verdict: Verdict | None = None
+    accepted: bool = False  # standard now stands on what is landed
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.verdict and self.verdict.blocking)
+
+
+@dataclass(frozen=True)
+class Synced:
+    run: str
+    outcomes: dict[str, Outcome]
+
+    @property
+    def failed(self) -> dict[str, HubError]:
+        return {n: o.error for n, o in self.outcomes.items() if o.error}
+
+
+def sync(
+    hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = _silent, run: str | None = None, again: bool = False
+) -> Synced:
+    """Read one system and accept what passes. A dataset that fails leaves the others done.
+
+    `again` reads everything anew from the beginning. Raises Moved when another sync of the system is under way.
+    """
+    names = list(datasets or system.datasets)
+    with hub.lake.sole(system.code):
+        run = hub.ledger.start_run("sync", system.path, run)
+        outcomes = {n: Outcome(system.table(n)) for n in names}
+        status = "failed"
+        try:
+            with hub.lake.stage(run) as folder:
+                _pull(hub, system, outcomes, run, folder, tell, again=again)
+            _build(hub, system, outcomes, run, tell)
+            status = "failed" if any(o.error for o in outcomes.values()) else "done"
+        finally:
+            first = next((o.error for o in outcomes.values() if o.error), None)
+            hub.ledger.finish_run(run, status, first)
+    return Synced(run, outcomes)
+
+
+def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, folder: Path, tell: Tell, *, again: bool) -> None:
+    """Stage every dataset, land what staged in one commit, then say so to the far side."""
+    opened: dict[str, Connector] = {}
+    prepared: list[Changes] = []
+    try:
+        for name, outcome in outcomes.items():
+            dataset = system.datasets[name]
+            tell("pull", f"{system.path}/{name}")
+            try:
+                via = dataset.reading.via
+                if via not in opened:
+                    opened[via] = open_system(system, via)
+                changes = _stage(hub, system, dataset, outcome, opened[via], run, folder, again=again)
+            except HubError as error:
+                outcome.state, outcome.error = "failed", error
+                tell("failed", f"{system.path}/{name}", error=error)
+                continue
+            except Exception as error:  # a driver's own bug must not stop the other datasets
+                log.exception("%s/%s", system.path, name)
+                outcome.state, outcome.error = "failed", _unforeseen(system, name, error)
+                tell("failed", f"{system.path}/{name}", error=outcome.error)
+                continue
+            if changes:
+                prepared.append(changes)
+                outcome.state, outcome.landed = "unchanged" if changes.empty else "changed", changes
+            tell("staged", f"{system.path}/{name}", state=outcome.state, changes=changes)
+        landing.land(hub.lake, run, prepared, message=f"land {system.path}")
+        for name, outcome in outcomes.items():
+            if outcome.state != "failed":
+                hub.ledger.confirm(outcome.table, run, changed=outcome.state == "changed")
+                _acknowledge(system, name, outcome, opened, tell)
+    finally:
+        for connector in opened.values():
+            connector.close()
+
+
+def _unforeseen(system: System, name: str, error: Exception) -> HubError:
+    kind = type(error).__name__
+    return SourceUnavailable(
+        f"{system.path}/{name}: 读取时出现未预料的错误（{kind}），详情见枢纽日志",
+        f"{system.path}/{name}: an unforeseen error while reading ({kind}); see the hub's log",
+        next_zh="枢纽工程师查看日志",
+        next_en="hub engineers look at the log",
+    )
+
+
+def _stage(
+    hub: Hub, system: System, dataset: Dataset, outcome: Outcome, connector: Connector, run: str, folder: Path, *, again: bool
+) -> Changes | None:
+    """Pull one dataset into files and compare it with what is landed; None when nothing has changed."""
+    before = landing.landed(hub.lake, outcome.table)
+    wanted = landing.definition(system, dataset)
+    complete = again or before.definition != wanted or _reconcile(hub, dataset, outcome.table)
+    since = None if complete else before.cursor
+    if since is not None and not _left(hub, outcome.table) and connector.probe(dataset, since) == "unchanged":
+        return None
+    pull = connector.pull(dataset, since)
+    incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
+    outcome.notes = incoming.notes
+    changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder)
+    same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
+    return None if same else changes
+
+
+def _left(hub: Hub, table: str) -> bool:
+    """Whether landing still holds rows back; they may have been mended at the far side without a new change mark."""
+    return hub.lake.has("quarantine", table) and bool(
+        hub.lake.cursor().execute(f"SELECT 1 FROM quarantine.\"{table}\" WHERE station = 'landing' LIMIT 1").fetchone()
+    )
+
+
+def _reconcile(hub: Hub, dataset: Dataset, table: str) -> bool:
+    """Whether it is time to read an incremental source from its beginning, to find what was deleted without a mark."""
+    every = dataset.reading.reconcile
+    if not every:
+        return False
+    row = hub.lake.cursor().execute("SELECT max(written_at) FROM hub.cursors WHERE dataset = ? AND complete", [table]).fetchone()
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    return bool(row) and (row[0] is None or now - row[0] > _RECONCILE[every])
+
+
+def _acknowledge(system: System, name: str, outcome: Outcome, opened: dict[str, Connector], tell: Tell) -> None:
+    """Tell the far side what has been landed. Failing here loses nothing: it is said again next time."""
+    try:
+        opened[system.datasets[name].reading.via].acknowledge(system.datasets[name], outcome.notes)
+    except HubError as error:
+        log.warning("%s/%s: %s", system.path, name, error)
+        tell("not acknowledged", f"{system.path}/{name}", error=error)
+
+
+def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tell: Tell, *, confirmed: bool = False) -> None:
+    """Convert, check and accept whatever is due, in one commit; the far side is not needed."""
+    states = made.landing_states(hub.lake)
+    done, blocked = made.newest(hub.lake, "standard"), made.newest(hub.lake, "blocked")
+    waiting = [
+        n
+        for n, o in outcomes.items()
+        if system.datasets[n].record
+        and o.table in states
+        and (confirmed or normalise.due(hub.city, system.datasets[n], o.table, states[o.table], done, blocked))
+    ]
+    for name in outcomes:
+        last = done.get(outcomes[name].table)
+        outcomes[name].accepted = bool(last) and name not in waiting and last == _latest(last, blocked.get(outcomes[name].table))
+    if not waiting:
+        return
+    with hub.lake.stage(f"{run}.build") as folder:
+        for name in waiting:
+            outcome = outcomes[name]
+            before = done.get(outcome.table) or made.Made()
+            tell("build", f"{system.path}/{name}")
+            outcome.candidate = normalise.build(hub.lake, hub.city, system, name, before, states[outcome.table], folder)
+            suite = suites.suite(hub.city, system, name)
+            outcome.verdict = quality.check(
+                hub.lake.cursor(), outcome.candidate.relation, suite, last_rows=before.rows if before.number else None
+            )
+            outcome.accepted = confirmed or not outcome.verdict.blocking
+            tell("checked", f"{system.path}/{name}", verdict=outcome.verdict, candidate=outcome.candidate)
+        with hub.lake.writing(f"accept {system.path}", run=run) as tx:
+            for name in waiting:
+                outcome = outcomes[name]
+                assert outcome.candidate is not None
+                assert outcome.verdict is not None
+                normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted)
+                quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
+
+
+def _latest(done: made.Made | None, blocked: made.Made | None) -> made.Made | None:
+    """The one of two looks that was made from the newer landing."""
+    if not done or not blocked:
+        return done or blocked
+    return blocked if sum(blocked.made_from.values()) > sum(done.made_from.values()) else done
+
+
+def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = _silent, confirmed: bool = False) -> Synced:
+    """Make what is due from what is landed. `confirmed`: a person has looked at a blocking finding and lets it pass."""
+    names = [n for n in datasets or system.datasets if system.datasets[n].record]
+    outcomes = {n: Outcome(system.table(n)) for n in names}
+    with hub.lake.sole(system.code):
+        run = hub.ledger.start_run("build", system.path)
+        status = "failed"
+        try:
+            _build(hub, system, outcomes, run, tell, confirmed=confirmed)
+            status = "done"
+        finally:
+            hub.ledger.finish_run(run, status)
+    return Synced(run, outcomes)
+
+
+@dataclass
+class Published:
+    run: str
+    tables: dict[str, shared.Prepared] = field(default_factory=dict)
+    refused: dict[str, shared.Prepared] = field(default_factory=dict)
+    edition: Any = None
+
+
+def publish(hub: Hub, *, tell: Tell = _silent, audiences: Iterable[str] = ("analyst",), confirmed: bool = False) -> Published:
+    """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled."""
+    with hub.lake.sole("publish", wait=600):
+        _build_what_is_due(hub, tell)
+        run = hub.ledger.start_run("publish", "")
+        published = Published(run)
+        status = "failed"
+        try:
+            with hub.lake.stage(run) as folder:
+                _share(hub, published, run, folder, tell, confirmed=confirmed)
+            for audience in audiences:
+                published.edition = _edition(hub, audience, run, tell)
+            status = "done"
+        finally:
+            hub.ledger.finish_run(run, status)
+    return published
+
+
+def _build_what_is_due(hub: Hub, tell: Tell) -> None:
+    """A mapping that changed, or a kill between landing and accept, is caught up here without the far side."""
+    states = made.landing_states(hub.lake)
+    done, blocked = made.newest(hub.lake, "standard"), made.newest(hub.lake, "blocked")
+    for system in hub.city:
+        waiting = [
+            n
+            for n, d in system.datasets.items()
+            if system.running
+            and d.record
+            and system.table(n) in states
+            and normalise.due(hub.city, d, system.table(n), states[system.table(n)], done, blocked)
+        ]
+        if waiting:
+            try:
+                build(hub, system, waiting, tell=tell)
+            except Moved:
+                log.info("%s is being synced; it is published next time", system.path)
+
+
+def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool) -> None:
+    agreed = hub.ledger.agreements()
+    for name in shared.due(hub.lake, hub.city, agreed):
+        tell("share", name)
+        prepared = shared.prepare_record(hub.lake, hub.city, name, folder, agreed)
+        (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
+    if published.tables:
+        with hub.lake.writing("publish", run=run) as tx:
+            for prepared in published.tables.values():
+                shared.write(tx, prepared, run)
+    for name, (derived, sql) in hub.city.derived.items():
+        if shared.due_derived(hub.lake, derived, sql):
+            tell("derive", name)
+            prepared = shared.prepare_derived(hub.lake, derived, sql, folder)
+            with hub.lake.writing(f"derive {name}", run=run) as tx:
+                shared.write(tx, prepared, run)
+            published.tables[name] = prepared
+    for name, prepared in published.tables.items():
+        tell("shared", name, prepared=prepared)
+    for name, prepared in published.refused.items():
+        tell("refused", name, prepared=prepared)
+
+
+def _edition(hub: Hub, audience: str, run: str, tell: Tell) -> Any:
+    if not editions.due(hub.lake, hub.city, audience):
+        return None
+    tell("edition", audience)
+    confirmed = {name: when for name, (when, _) in hub.ledger.confirmed().items()}
+    return editions.export(hub.lake, hub.city, hub.home, audience, run, confirmed=confirmed)
