@@ -1,1 +1,1 @@
-"""The hub's own paperwork in one SQL database: runs, stages, confirmations, deliveries, receipts."""
+"""The hub's own paperwork in one SQLAlchemy database: runs, stages, confirmations, deliveries, receipts."""

@@ -1,0 +1,135 @@
+"""The tables of the ledger: the hub's own paperwork, never the city's data.
+
+    runs            one row a run: when, how it ended, whose move it is
+    stages          every change of stage of a registration; the newest counts
+    confirmations   when each dataset was last looked at, changed or not
+    deliveries      one row a package: prepared -> sent -> taken | refused
+    receipts        what the platform answered, verbatim
+
+Times are UTC. No secret and no person's data enters: an error that is not ours is kept by its class and place only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Utc(TypeDecorator[dt.datetime]):
+    """An aware UTC time in Python, a plain timestamp in every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        del dialect
+        return None if value is None else value.astimezone(dt.UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        del dialect
+        return None if value is None else value.replace(tzinfo=dt.UTC)
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Run(Base):
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))  # sync, publish, deliver, receipts, …
+    system: Mapped[str] = mapped_column(String(120), default="")  # department/system; empty for runs over everything
+    started_at: Mapped[dt.datetime] = mapped_column(Utc)
+    ended_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    status: Mapped[str] = mapped_column(String(10))  # open, done, failed, killed
+    whose_zh: Mapped[str] = mapped_column(Text, default="")
+    whose_en: Mapped[str] = mapped_column(Text, default="")
+    message_zh: Mapped[str] = mapped_column(Text, default="")
+    message_en: Mapped[str] = mapped_column(Text, default="")
+    next_zh: Mapped[str] = mapped_column(Text, default="")
+    next_en: Mapped[str] = mapped_column(Text, default="")
+    host: Mapped[str] = mapped_column(String(255), default="")
+    pid: Mapped[int] = mapped_column(Integer, default=0)
+    born: Mapped[str] = mapped_column(String(80), default="")  # when that process started: a number may be given again
+
+    __table_args__ = (Index("runs_by_system", "system", "started_at"), Index("runs_by_status", "status"))
+
+
+class Stage(Base):
+    __tablename__ = "stages"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    system: Mapped[str] = mapped_column(String(120))
+    stage: Mapped[str] = mapped_column(String(20))
+    since: Mapped[dt.datetime] = mapped_column(Utc)
+    by: Mapped[str] = mapped_column(String(120), default="")  # an account or role, not a person's number
+    note: Mapped[str] = mapped_column(Text, default="")
+
+    __table_args__ = (Index("stages_by_system", "system", "id"),)
+
+
+class Confirmation(Base):
+    __tablename__ = "confirmations"
+
+    dataset: Mapped[str] = mapped_column(String(200), primary_key=True)  # the dataset's table name
+    run: Mapped[str] = mapped_column(String(64))
+    confirmed_at: Mapped[dt.datetime] = mapped_column(Utc)
+    changed: Mapped[bool] = mapped_column()  # whether that look brought anything
+    changed_at: Mapped[dt.datetime | None] = mapped_column(Utc)  # the last look that did
+
+
+class Delivery(Base):
+    __tablename__ = "deliveries"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    resource: Mapped[str] = mapped_column(String(80))  # 信息资源代码
+    dataset: Mapped[str] = mapped_column(String(200))  # the dataset's table name
+    sequence: Mapped[int] = mapped_column(Integer)  # 1, 2, 3 … for each resource, no number left out
+    previous: Mapped[int] = mapped_column(Integer, default=0)  # the taken package it builds on; 0 for a full one
+    kind: Mapped[str] = mapped_column(String(10))  # full, changes
+    batch: Mapped[str] = mapped_column(String(120), unique=True)
+    made_from: Mapped[int] = mapped_column(BigInteger)  # the number of the shared record
+    snapshot: Mapped[int] = mapped_column(BigInteger)  # the version of the lake it was read at
+    definition: Mapped[str] = mapped_column(String(64))
+    rows: Mapped[int] = mapped_column(BigInteger)
+    inserted: Mapped[int] = mapped_column(BigInteger)
+    updated: Mapped[int] = mapped_column(BigInteger)
+    deleted: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)  # what the platform holds once it has taken this
+    sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(10))  # prepared, sent, taken, refused
+    run: Mapped[str] = mapped_column(String(64), default="")
+    prepared_at: Mapped[dt.datetime] = mapped_column(Utc)
+    sent_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    answered_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    code: Mapped[str] = mapped_column(String(40), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")  # the platform's own words
+    next_zh: Mapped[str] = mapped_column(Text, default="")
+    next_en: Mapped[str] = mapped_column(Text, default="")
+
+    __table_args__ = (UniqueConstraint("resource", "sequence", name="one_package_a_number"), Index("deliveries_by_status", "status"))
+
+
+class Receipt(Base):
+    __tablename__ = "receipts"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    delivery: Mapped[int] = mapped_column(ForeignKey("deliveries.id"))
+    number: Mapped[str] = mapped_column(String(80))  # the platform's own number of the receipt
+    received_at: Mapped[dt.datetime] = mapped_column(Utc)
+    status: Mapped[str] = mapped_column(String(10))  # taken, refused
+    code: Mapped[str] = mapped_column(String(40), default="")
+    text: Mapped[str] = mapped_column(Text, default="")  # verbatim
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)  # what the platform says it holds now
+    sha256: Mapped[str] = mapped_column(String(64), default="")  # over the platform's copy, as it states it
+
+    __table_args__ = (UniqueConstraint("delivery", "number", name="one_receipt_once"),)
