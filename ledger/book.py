@@ -8,16 +8,15 @@ import traceback
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from ledger import processes
-from ledger.models import Confirmation, Delivery, Receipt, Run, Stage
+from ledger.models import Agreement, Confirmation, Delivery, Receipt, Run, Stage
 from schemas.errors import HubError
 
-Status = Literal["done", "failed", "killed"]
 ROOT = Path(__file__).resolve().parent.parent
 READING = "reading"  # the execution option of a transaction that writes nothing
 FOREIGN = dt.timedelta(hours=24)  # a run of another machine cannot be looked at; after that long nobody believes in it
@@ -53,8 +52,8 @@ class Ledger:
             )  # fmt: skip
         return run
 
-    def finish_run(self, run: str, status: Status, error: BaseException | None = None) -> None:
-        """Close a run. What went wrong is kept as the error says it, or by class and place if it is not one of ours."""
+    def finish_run(self, run: str, status: str, error: BaseException | None = None) -> None:
+        """Close a run as done, failed or killed. What went wrong is kept as the error says it, or by class and place if it is not one of ours."""
         with self._session.begin() as session:
             session.execute(update(Run).where(Run.id == run).values(status=status, ended_at=now(), **_said(error)))
 
@@ -110,6 +109,19 @@ class Ledger:
     def stage_history(self, system: str) -> list[Stage]:
         with self._reading() as session:
             return list(session.scalars(select(Stage).where(Stage.system == system).order_by(Stage.id)))
+
+    # agreements
+
+    def agree(self, dataset: str, *, on_file: bool = True, by: str = "", note: str = "") -> None:
+        """An agreement came in, or (on_file=False) ended."""
+        with self._session.begin() as session:
+            session.add(Agreement(dataset=dataset, on_file=on_file, since=now(), by=by, note=note))
+
+    def agreements(self) -> frozenset[str]:
+        """Dataset tables whose agreement is on file."""
+        newest = select(func.max(Agreement.id)).group_by(Agreement.dataset)
+        with self._reading() as session:
+            return frozenset(session.scalars(select(Agreement.dataset).where(Agreement.id.in_(newest), Agreement.on_file)))
 
     # confirmations
 

@@ -2,6 +2,7 @@
 
     runs            one row a run: when, how it ended, whose move it is
     stages          every change of stage of a registration; the newest counts
+    agreements      which datasets may enter what is shared (agreement: required)
     confirmations   when each dataset was last looked at, changed or not
     deliveries      one row a package: prepared -> sent -> taken | refused
     receipts        what the platform answered, verbatim
@@ -74,6 +75,19 @@ class Stage(Base):
     note: Mapped[str] = mapped_column(Text, default="")
 
     __table_args__ = (Index("stages_by_system", "system", "id"),)
+
+
+class Agreement(Base):
+    __tablename__ = "agreements"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    dataset: Mapped[str] = mapped_column(String(200))  # the dataset's table name
+    on_file: Mapped[bool] = mapped_column()  # the newest row of a dataset counts
+    since: Mapped[dt.datetime] = mapped_column(Utc)
+    by: Mapped[str] = mapped_column(String(120), default="")
+    note: Mapped[str] = mapped_column(Text, default="")  # number and date of the document
+
+    __table_args__ = (Index("agreements_by_dataset", "dataset", "id"),)
 
 
 class Confirmation(Base):

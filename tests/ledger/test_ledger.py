@@ -160,6 +160,13 @@ def test_a_stage_has_a_history_and_a_newest(ledger):
     assert [s.stage for s in ledger.stage_history("a/b")] == ["testing", "in_service"]
 
 
+def test_an_agreement_counts_until_it_ends(ledger):
+    ledger.agree("a_b__c", note="2026 第3号")
+    ledger.agree("a_b__d")
+    ledger.agree("a_b__d", on_file=False)
+    assert ledger.agreements() == {"a_b__c"}
+
+
 def _dead_run(home, run):
     code = f"from pathlib import Path; from ledger.opening import open_ledger; open_ledger(Path({str(home)!r})).start_run('sync', 'a/b', run={run!r})"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=MIGRATIONS.parents[1])

@@ -1,4 +1,4 @@
-"""Runs, stages, confirmations, deliveries, receipts."""
+"""Runs, stages, agreements, confirmations, deliveries, receipts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,6 +37,16 @@ def upgrade() -> None:
         sa.Column("note", sa.Text, nullable=False),
     )
     op.create_index("stages_by_system", "stages", ["system", "id"])
+    op.create_table(
+        "agreements",
+        sa.Column("id", _NUMBER, primary_key=True),
+        sa.Column("dataset", sa.String(200), nullable=False),
+        sa.Column("on_file", sa.Boolean, nullable=False),
+        sa.Column("since", sa.DateTime, nullable=False),
+        sa.Column("by", sa.String(120), nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+    )
+    op.create_index("agreements_by_dataset", "agreements", ["dataset", "id"])
     op.create_table(
         "confirmations",
         sa.Column("dataset", sa.String(200), primary_key=True),
@@ -86,5 +96,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("receipts", "deliveries", "confirmations", "stages", "runs"):
+    for table in ("receipts", "deliveries", "confirmations", "agreements", "stages", "runs"):
         op.drop_table(table)
