@@ -23,7 +23,7 @@ from demo.people import births, persons
 
 SEED = 411681
 RESIDENTS = 1_030_000
-WORKERS = 14_000  # people with a task in the city's grids; as many at every scale, for the figures do not scale
+WORKERS = 15_000  # people with a task in the city's grids; as many at every scale, for the figures do not scale
 TODAY = dt.date(2026, 11, 24)
 FACTS = Path(__file__).parent / "facts"
 
