@@ -81,39 +81,44 @@ class City:
         return iter(self.systems.values())
 
 
-def read_city(systems: Path | None = None, schemas: Path | None = None) -> City:
-    """Walk `systems/` and `schemas/`. Raises one RegistrationError with every mistake in every file."""
+def read_city(systems: Path | None = None, schemas: Path | None = None, *, broken: dict[str, RegistrationError] | None = None) -> City:
+    """Walk `systems/` and `schemas/`. Raises one RegistrationError with every mistake in every file.
+
+    With `broken`, a system whose registration is wrong is left out and put there by its path, so that the others go on.
+    """
     systems = systems or systems_folder()
     schemas = schemas or schemas_folder()
     if not systems.is_dir():
         raise refused(systems, [f"{systems}: 没有这个文件夹（HUB_SYSTEMS）"], [f"{systems}: no such folder (HUB_SYSTEMS)"])
     records, codes, derived = read_records(schemas), read_codes(schemas), read_derived(schemas)
-    zh: list[str] = []
-    en: list[str] = []
     departments: dict[str, Department] = {}
     found: dict[str, System] = {}
+    wrong: dict[str, list[tuple[str, str]]] = {}  # by system, by department, or "" for what concerns all
     for folder in sorted(p for p in systems.iterdir() if p.is_dir()):
         for path in sorted(folder.glob("*.yml")):
+            place = folder.name if path.name == "_department.yml" else f"{folder.name}/{path.stem}"
             try:
-                if path.name == "_department.yml":
-                    departments[folder.name] = read(path, Department, name=folder.name)
+                if place == folder.name:
+                    departments[place] = read(path, Department, name=place)
                 else:
-                    system = read(path, System, path=f"{folder.name}/{path.stem}")
-                    found[system.path] = system
-                    said = list(_against(system, path, records, codes))
-                    zh += [z for z, _ in said]
-                    en += [e for _, e in said]
+                    found[place] = read(path, System, path=place)
+                    for said in _against(found[place], path, records, codes):
+                        wrong.setdefault(place, []).append(said)
             except RegistrationError as error:
-                zh += error.zh.splitlines()[1:] or [error.zh]
-                en += error.en.splitlines()[1:] or [error.en]
-        if folder.name not in departments and any(folder.glob("*.yml")):
-            zh.append(f"{folder}/_department.yml: 缺少部门登记")
-            en.append(f"{folder}/_department.yml: the department is not registered")
-    for z, e in _between(found, records, codes):
-        zh.append(z)
-        en.append(e)
-    if zh:
-        raise refused(systems, [z.strip() for z in zh], [e.strip() for e in en])
+                told = zip(error.zh.splitlines()[1:] or [error.zh], error.en.splitlines()[1:] or [error.en], strict=False)
+                wrong.setdefault(place, []).extend(told)
+        if folder.name not in departments and folder.name not in wrong and any(folder.glob("*.yml")):
+            missing = f"{folder}/_department.yml: 缺少部门登记", f"{folder}/_department.yml: the department is not registered"
+            wrong.setdefault(folder.name, []).append(missing)
+    for places, said in _between(found, records, codes):
+        for place in places:
+            wrong.setdefault(place, []).append(said)
+    if wrong and (broken is None or "" in wrong):
+        every = list(dict.fromkeys(said for told in wrong.values() for said in told))
+        raise refused(systems, [z.strip() for z, _ in every], [e.strip() for _, e in every])
+    if broken is not None:
+        broken |= {p: refused(systems / p, [z.strip() for z, _ in told], [e.strip() for _, e in told]) for p, told in wrong.items()}
+        found = {p: s for p, s in found.items() if p not in wrong and s.department not in wrong}
     settings = read(systems / "_city.yml", Settings)
     return City(settings, departments, found, records, codes, derived)
 
@@ -162,16 +167,21 @@ def _against(system: System, path: Path, records: dict[str, Record], codes: dict
                 )
 
 
-def _between(found: dict[str, System], records: dict[str, Record], codes: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
-    """What two files say that cannot both be."""
+def _between(
+    found: dict[str, System], records: dict[str, Record], codes: dict[str, dict[str, str]]
+) -> Iterator[tuple[tuple[str, ...], tuple[str, str]]]:
+    """What two files say that cannot both be, and the systems it concerns."""
     holders: dict[str, str] = {}
     for system in found.values():
         for path in (system.path, *system.formerly):
             code = path.replace("/", "_")
             if holders.setdefault(code, system.path) != system.path:
                 yield (
-                    f"{system.path} 与 {holders[code]} 的代号都是 {code}",
-                    f"{system.path} and {holders[code]} both have the code {code}",
+                    (system.path, holders[code]),
+                    (
+                        f"{system.path} 与 {holders[code]} 的代号都是 {code}",
+                        f"{system.path} and {holders[code]} both have the code {code}",
+                    ),
                 )
     resources: dict[str, str] = {}
     for system in found.values():
@@ -179,13 +189,19 @@ def _between(found: dict[str, System], records: dict[str, Record], codes: dict[s
             if dataset.resource and resources.setdefault(dataset.resource.code, f"{system.path}/{name}") != f"{system.path}/{name}":
                 other = resources[dataset.resource.code]
                 yield (
-                    f"{system.path}/{name} 与 {other} 的信息资源代码相同：{dataset.resource.code}",
-                    f"{system.path}/{name} and {other} have the same resource code {dataset.resource.code}",
+                    (system.path, other.rpartition("/")[0]),
+                    (
+                        f"{system.path}/{name} 与 {other} 的信息资源代码相同：{dataset.resource.code}",
+                        f"{system.path}/{name} and {other} have the same resource code {dataset.resource.code}",
+                    ),
                 )
     for record in records.values():
         for field, spec in record.fields.items():
             if spec.codes and spec.codes not in codes:
                 yield (
-                    f"schemas/records/{record.name}.yml: fields.{field}.codes: 没有代码表 {spec.codes}",
-                    f"schemas/records/{record.name}.yml: fields.{field}.codes: no code list {spec.codes}",
+                    ("",),
+                    (
+                        f"schemas/records/{record.name}.yml: fields.{field}.codes: 没有代码表 {spec.codes}",
+                        f"schemas/records/{record.name}.yml: fields.{field}.codes: no code list {spec.codes}",
+                    ),
                 )
