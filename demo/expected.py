@@ -54,7 +54,7 @@ PLANTED: dict[str, dict[str, int]] = {
     },
     "party_organisation/members/organisation": {
         "identical": 33,
-        "unpadded": 58,  # the same organisation typed again without the trailing blanks, under its old name
+        "repadded": 58,  # the same organisation once more under its old name, its code padded to another width
         "unknown_code": 11,
     },
     "party_organisation/double_registration/grid_organisation": {

@@ -79,11 +79,11 @@ def _organisations(city: City) -> pa.Table:
     unknown = replaced(
         grid.slice(0, plan["unknown_code"]), ZZLB="X9", ZZDM=_padded(numbered("99411699", np.arange(plan["unknown_code"]), 4), WIDTH)
     )
-    old = grid.take(pa.array(some(rng, grid.num_rows, plan["unpadded"])))
-    unpadded = replaced(old, ZZDM=pc.utf8_trim_whitespace(old["ZZDM"]), ZZMC=pc.binary_join_element_wise("原", old["ZZMC"], ""))
-    unpadded = replaced(unpadded, GXSJ="2024.05.06 10:00:00")
+    old = grid.take(pa.array(some(rng, grid.num_rows, plan["repadded"])))
+    repadded = replaced(old, ZZDM=_padded(old["ZZDM"], WIDTH + 4), ZZMC=pc.binary_join_element_wise("原", old["ZZMC"], ""))
+    repadded = replaced(repadded, GXSJ="2024.05.06")
     identical = grid.take(pa.array(some(rng, grid.num_rows, plan["identical"])))
-    return shuffled(rng, stacked(above, grid, unknown, unpadded, identical))
+    return shuffled(rng, stacked(above, grid, unknown, repadded, identical))
 
 
 def _organisation_rows(rng: np.random.Generator, city: City, true: pa.Table) -> pa.Table:
@@ -131,7 +131,7 @@ def _rows(
             "XZQHDM": regions,
             "DYS": pc.cast(pa.array(members), pa.string()),
             "CLRQ": said(pa.array(days_before(rng, city.today, rows, 9000, 200)), "%Y.%m"),
-            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d %H:%M:%S"),
+            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d"),
         }
     ).combine_chunks()
 
@@ -175,7 +175,7 @@ def _member_rows(rng: np.random.Generator, city: City, who: Any) -> pa.Table:
             "XLDM": picked(rng, ["10", "20", "30", "40", "60", "70", "80"], rows, [0.02, 0.14, 0.2, 0.1, 0.2, 0.26, 0.08]),
             "ZZMMDM": pc.if_else(probationary, "02", "01"),
             "DYZT": state,
-            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d %H:%M:%S"),
+            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d"),
         }
     ).combine_chunks()
 
@@ -194,6 +194,6 @@ def _elections(city: City) -> pa.Table:
             "RQNX": pa.repeat(pa.scalar("3"), rows),
             "XCHJRQ": said(pa.array(held + np.timedelta64(3 * 365, "D")), "%Y.%m"),
             "WYS": pc.cast(pa.array(rng.integers(3, 8, rows)), pa.string()),
-            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d %H:%M:%S"),
+            "GXSJ": said(timed(rng, city, rows), "%Y.%m.%d"),
         }
     ).combine_chunks()
