@@ -18,8 +18,9 @@ import duckdb
 from schemas.errors import Moved
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
+from warehouse.difference import difference, listing, one, sift
 from warehouse.lake import Lake, table
-from warehouse.sql import columns, literal, quoted
+from warehouse.sql import literal, quoted
 from warehouse.staging import OWN, Incoming
 
 QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,
@@ -98,7 +99,7 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
     old = lake.columns("landing", name)
     new = _types(con, incoming)
     keyed = _with_keys(con, incoming, dataset, folder, name)
-    count, nulls, distinct = _one(con, f"SELECT count(*), count(*) - count(_key), count(DISTINCT hash(_key)) FROM {keyed}")
+    count, nulls, distinct = one(con, f"SELECT count(*), count(*) - count(_key), count(DISTINCT hash(_key)) FROM {keyed}")
     unreadable = incoming.rejected
     settled = folder / f"{name}.settled.parquet"
     latest = before.number + 1
@@ -108,20 +109,20 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
             name, latest, incoming.cursor, made, True, new, Path(_file(keyed)), None, None,
             settled, count, 0, count, 0, 0, 0, 0, False, 0,
         )  # fmt: skip
-    clean, held, copies = _sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
+    clean, held, copies = sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
     con.execute(
         f"COPY (SELECT DISTINCT _key, NULL::VARCHAR AS _slice FROM {keyed} WHERE _key IS NOT NULL UNION ALL"
-        f" SELECT NULL, unnest({_list(incoming.whole)})) TO {literal(str(settled))}"
+        f" SELECT NULL, unnest({listing(incoming.whole)})) TO {literal(str(settled))}"
     )
     types = _agreed(old, new)
     path = folder / f"{name}.changes.parquet"
     replaced = bool(old) and before.number > 0 and before.key != "+".join(read.key)
-    counts, absent = _difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
+    counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
         name, latest, incoming.cursor, made, bool(incoming.whole), types, None, path, quarantine, settled, count, copies,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
-        _one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
+        one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
     )  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def land(lake: Lake, run: str, prepared: list[Changes], *, message: str) -> None
 
 def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes) -> None:
     name = changes.table
-    newest, state = _one(tx, f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.cursors WHERE dataset = {literal(name)}")
+    newest, state = one(tx, f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.cursors WHERE dataset = {literal(name)}")
     if newest != changes.number - 1:
         raise Moved(
             f"{name} 已被另一次同步更新（{newest}），本次结果作废",
@@ -158,7 +159,7 @@ def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes
                 f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM read_parquet({literal(str(changes.path))}) WHERE _kind <> 'D'"
             )
     _settle(tx, name, changes, run)
-    rows = _one(tx, f"SELECT count(*) FROM {target}")[0]
+    rows = one(tx, f"SELECT count(*) FROM {target}")[0]
     tx.execute(
         "INSERT INTO hub.cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?, ?)",
         [
@@ -207,7 +208,7 @@ def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> 
 def _settle(tx: duckdb.DuckDBPyConnection, name: str, changes: Changes, run: str) -> None:
     """Landing's own entries in quarantine: those looked at again are replaced, the first date stays."""
     target = table("quarantine", name)
-    if changes.first:
+    if not changes.requarantined:
         return
     void = _void(changes.settled)
     if not changes.quarantine:
@@ -234,27 +235,19 @@ def _void(settled: Path) -> str:
 
 
 def _requarantined(con: duckdb.DuckDBPyConnection, name: str, landed_before: bool, quarantine: Path | None, settled: Path) -> bool:
+    if not quarantine and not (landed_before and con.execute(f"SELECT 1 FROM {table('quarantine', name)} LIMIT 1").fetchone()):
+        return False
     told = 'hash(_key, _slice, field, reason, value, raw, "row")'
     old = f"SELECT {told} FROM {table('quarantine', name)} WHERE {_void(settled)}" if landed_before else "SELECT 0::UBIGINT WHERE false"
     new = f"SELECT {told} FROM read_parquet({literal(str(quarantine))})" if quarantine else "SELECT 0::UBIGINT WHERE false"
-    return bool(_one(con, f"SELECT count(*) FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")[0])
+    return bool(one(con, f"SELECT count(*) FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")[0])
 
 
 _OWN_TYPES = {"_key": "VARCHAR", "_slice": "VARCHAR", "_copies": "INTEGER", "_number": "BIGINT", "_run": "VARCHAR"}
 
 
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return tuple(row)
-
-
 def _file(relation: str) -> str:
     return relation.removeprefix("read_parquet('").removesuffix("')").replace("''", "'")
-
-
-def _list(values: frozenset[str]) -> str:
-    return "[" + ", ".join(literal(v) for v in sorted(values)) + "]::VARCHAR[]"
 
 
 def _types(con: duckdb.DuckDBPyConnection, incoming: Incoming) -> dict[str, str]:
@@ -291,116 +284,6 @@ def _with_keys(con: duckdb.DuckDBPyConnection, incoming: Incoming, dataset: Data
     return f"read_parquet({literal(str(path))})"
 
 
-def _order(dataset: Dataset) -> list[str]:
-    """What tells the newer of two versions of a key."""
-    read = dataset.reading
-    own = read.changes.at if read.changes else read.cursor
-    return [*([own] if own else []), *(["_slice"] if read.duplicates == "newest" else [])]
-
-
-def _sift(
-    con: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    keyed: str,
-    incoming: Incoming,
-    folder: Path,
-    name: str,
-    count: int,
-    nulls: int,
-    distinct: int,
-) -> tuple[str, str, int]:
-    """(one row a key, rows held, identical copies collapsed). Differing copies without an order are all held."""
-    held = folder / f"{name}.held.parquet"
-    row = columns(incoming.columns)
-    as_text = f"to_json(struct_pack({', '.join(f'{quoted(c)} := CAST({quoted(c)} AS VARCHAR)' for c in incoming.columns)}))"
-    entry = f"_slice, '' AS field, {as_text} AS \"row\""
-    no_key = f"SELECT NULL::VARCHAR AS _key, {entry}, 'null_key' AS reason FROM {keyed} WHERE _key IS NULL"
-    if distinct == count - nulls:
-        con.execute(f"COPY ({no_key}) TO {literal(str(held))}")
-        clean = keyed if not nulls else f"(SELECT * FROM {keyed} WHERE _key IS NOT NULL)"
-        return clean, f"read_parquet({literal(str(held))})", 0
-    sifted = folder / f"{name}.sifted.parquet"
-    order = _order(dataset)
-    rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{quoted(o)} DESC NULLS LAST' for o in order)})" if order else "1"
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE _repeated AS
-        WITH candidates AS (
-            SELECT *, hash({row}) AS _hash, {rank} AS _rank
-            FROM {keyed} WHERE _key IN (SELECT _key FROM {keyed} WHERE _key IS NOT NULL GROUP BY _key HAVING count(*) > 1)),
-        newest AS (SELECT * FROM candidates WHERE _rank = 1)
-        SELECT *, count(*) OVER (PARTITION BY _key, _hash) AS _same,
-            min(_hash) OVER (PARTITION BY _key) <> max(_hash) OVER (PARTITION BY _key) AS _differ,
-            row_number() OVER (PARTITION BY _key ORDER BY _slice) AS _place
-        FROM newest""")
-    con.execute(f"""
-        COPY (
-            SELECT * FROM {keyed} WHERE _key IS NOT NULL AND _key NOT IN (SELECT _key FROM _repeated)
-            UNION ALL BY NAME
-            SELECT * EXCLUDE (_hash, _rank, _same, _differ, _place, _copies), _same::INTEGER AS _copies
-            FROM _repeated WHERE NOT _differ AND _place = 1
-        ) TO {literal(str(sifted))} (COMPRESSION zstd)""")
-    con.execute(f"""
-        COPY (
-            {no_key}
-            UNION ALL BY NAME
-            SELECT _key, {entry}, 'differing_copies' AS reason FROM _repeated WHERE _differ
-        ) TO {literal(str(held))}""")
-    copies = _one(con, "SELECT coalesce(sum(_same - 1), 0)::BIGINT FROM _repeated WHERE NOT _differ AND _place = 1")[0]
-    con.execute("DROP TABLE _repeated")
-    return f"read_parquet({literal(str(sifted))})", f"read_parquet({literal(str(held))})", copies
-
-
-def _gone(dataset: Dataset) -> str:
-    """A condition that is true for rows that say themselves: I was deleted."""
-    read = dataset.reading
-    said = [f"CAST(n.{quoted(c)} AS VARCHAR) IN ({', '.join(map(literal, v))})" for c, v in read.deleted.items()]
-    if read.changes:
-        said.append(f"CAST(n.{quoted(read.changes.kind)} AS VARCHAR) IN ({', '.join(map(literal, read.changes.delete))})")
-    return f"coalesce({' OR '.join(said)}, false)" if said else "false"
-
-
-def _difference(
-    con: duckdb.DuckDBPyConnection, name: str, old: dict[str, str], types: dict[str, str], clean: str, keyed: str,
-    dataset: Dataset, incoming: Incoming, path: Path, replaced: bool,
-) -> tuple[dict[str, int], int]:  # fmt: skip
-    """Stage I, U and D of this read against the landed rows; returns their counts and the rows kept for want of certainty."""
-    cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
-    new = f"(SELECT {cast}, _key, _slice, _copies, _number, _run FROM {clean})"
-    if not old:
-        con.execute(f"COPY (SELECT n.*, 'I' AS _kind FROM {new} n WHERE NOT {_gone(dataset)}) TO {literal(str(path))} (COMPRESSION zstd)")
-        return _kinds(con, path), 0
-    compared = [c for c in types if not (dataset.reading.changes and c == dataset.reading.changes.kind)]
-    here = "hash(" + ", ".join([*(f"n.{quoted(c)}" for c in compared), "n._slice", "n._copies"]) + ")"
-    there = (
-        "hash("
-        + ", ".join([*(f"CAST({f't.{quoted(c)}' if c in old else 'NULL'} AS {types[c]})" for c in compared), "t._slice", "t._copies"])
-        + ")"
-    )
-    landed_now = table("landing", name)
-    whole = f"t._slice IN (SELECT unnest({_list(incoming.whole)}))" if not replaced else "true"
-    unsure = f"t._slice IN (SELECT _slice FROM read_parquet({literal(str(incoming.rejects))}))" if incoming.rejects else "false"
-    nameless = f"t._slice IN (SELECT _slice FROM {keyed} WHERE _key IS NULL)"
-    missing = f"FROM {landed_now} t ANTI JOIN {keyed} k USING (_key) WHERE {whole}"
-    deletions = (
-        f"UNION ALL BY NAME SELECT t._key, t._slice, 'D' AS _kind {missing} AND NOT ({unsure}) AND NOT ({nameless})"
-        if incoming.whole or replaced
-        else ""
-    )
-    con.execute(f"""
-        COPY (
-            SELECT n.*, CASE WHEN {_gone(dataset)} THEN 'D' WHEN t._key IS NULL THEN 'I' ELSE 'U' END AS _kind
-            FROM {new} n LEFT JOIN {landed_now} t ON t._key = n._key
-            WHERE CASE WHEN {_gone(dataset)} THEN t._key IS NOT NULL ELSE t._key IS NULL OR {here} <> {there} END
-            {deletions}
-        ) TO {literal(str(path))} (COMPRESSION zstd)""")
-    absent = _one(con, f"SELECT count(*) {missing} AND (({unsure}) OR ({nameless}))")[0] if incoming.whole or replaced else 0
-    return _kinds(con, path), absent
-
-
-def _kinds(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
-    return dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(path))}) GROUP BY ALL").fetchall())
-
-
 def _quarantine(con: duckdb.DuckDBPyConnection, name: str, held: str, incoming: Incoming, folder: Path) -> Path | None:
     """Held and unreadable rows in the shape of the quarantine table."""
     path = folder / f"{name}.quarantine.parquet"
@@ -415,4 +298,4 @@ def _quarantine(con: duckdb.DuckDBPyConnection, name: str, held: str, incoming: 
             SELECT coalesce(_key, _slice || chr(31) || coalesce(value, md5("row"))) AS _key, * EXCLUDE (_key)
             FROM (SELECT *, NULL::VARCHAR AS value, NULL::BLOB AS raw FROM {held} {unread})
         ) TO {literal(str(path))}""")
-    return path if _one(con, f"SELECT count(*) FROM read_parquet({literal(str(path))})")[0] else None
+    return path if one(con, f"SELECT count(*) FROM read_parquet({literal(str(path))})")[0] else None
