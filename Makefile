@@ -42,7 +42,7 @@ check: $(STAMP)  ## 检查代码：格式、类型、引用规则、Dagster 定�
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_frame.py
-	$(BIN)/python -m orchestration.instance run dagster definitions validate -m orchestration.definitions
+	$(BIN)/dagster definitions validate -m orchestration.definitions
 
 test: $(STAMP)  ## 运行测试，SLOW=1 包括慢的 run the tests; SLOW=1 runs the slow ones too
 	$(BIN)/python -m pytest -q $(if $(SLOW),,-m "not slow")

@@ -1,0 +1,86 @@
+"""Whether there is something to publish or to deliver, asked of the lake and the ledger; nothing is written.
+
+Never "did that run land something": a kill between two steps, a changed mapping and a sync by hand are the same case.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from docking import package
+from docking.platform import open_platform
+from orchestration.routes import Hub
+from schemas.city import City
+from schemas.errors import RegistrationError
+from warehouse import editions, made, normalise, shared
+from warehouse.lake import Lake
+
+_ANYWAY = 600  # seconds after which we look even though no file has changed
+
+
+def mark(home: Path, loaded: str) -> str:
+    """Something that differs when the lake, the ledger or the registrations may have changed; far cheaper than looking."""
+    files = [home / n for n in ("lake/catalogue.sqlite", "lake/catalogue.sqlite-wal", "ledger.sqlite", "ledger.sqlite-wal")]
+    seen = [(s.st_mtime_ns, s.st_size) if f.exists() and (s := f.stat()) else (0, 0) for f in files]
+    return f"{loaded} {int(time.time() // _ANYWAY)} {seen}"
+
+
+def to_publish(hub: Hub) -> list[str]:
+    """What a publish would make anew."""
+    states = made.landing_states(hub.lake)
+    done, blocked = made.newest(hub.lake, "standard"), made.newest(hub.lake, "blocked")
+    waiting = [
+        f"standard/{system.code}/{name}"
+        for system in hub.city
+        for name, dataset in system.datasets.items()
+        if system.running
+        and dataset.record
+        and system.table(name) in states
+        and normalise.due(hub.city, dataset, system.table(name), states[system.table(name)], done, blocked)
+    ]
+    waiting += [f"shared/{name}" for name in shared.due(hub.lake, hub.city, hub.ledger.agreements())]
+    waiting += [f"shared/{name}" for name, (derived, sql) in hub.city.derived.items() if shared.due_derived(hub.lake, derived, sql)]
+    if editions.due(hub.lake, hub.city, "analyst"):
+        waiting.append("edition/analyst")
+    return waiting
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What docking has to do: packages to make or to send, deliveries without an answer."""
+
+    packages: list[str]
+    unanswered: list[int]
+
+
+def to_deliver(hub: Hub) -> Waiting:
+    """Raises RegistrationError while the platform's address is not known."""
+    open_platform(hub.home).dispose()
+    packages = package.pending(hub.lake, hub.city, hub.ledger, hub.home)
+    return Waiting(sorted(packages), sorted(d.id for d in hub.ledger.deliveries(status=("sent",))))
+
+
+def without_an_owner(lake: Lake, city: City) -> list[str]:
+    """Datasets that have landed once and belong to no system that is registered now."""
+    codes = {s.code for s in city}
+    return sorted(t for t in made.landing_states(lake) if t.partition("__")[0] not in codes)
+
+
+def may_publish(lake: Lake, city: City, broken: dict[str, RegistrationError]) -> None:
+    """Raises RegistrationError while a broken registration would take a contributor's rows out of what is shared.
+
+    A system that cannot be read from its file is missing from the city, and rows without a contributor are deletions
+    at the province. So what is shared stays as it is until the file is mended; the other systems are synced all the same.
+    """
+    missing = without_an_owner(lake, city) if broken else []
+    if missing:
+        first = next(iter(broken.values()))
+        files = "、".join(sorted(broken))
+        raise RegistrationError(
+            f"登记有误（{files}），其数据 {'、'.join(missing)} 暂无归属，共享库保持原样：{first.zh}",
+            f"broken registrations ({files}) leave {', '.join(missing)} without an owner; what is shared stays as it is: {first.en}",
+            next_zh=first.next_zh,
+            next_en=first.next_en,
+        )
