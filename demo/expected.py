@@ -32,7 +32,7 @@ PLANTED: dict[str, dict[str, int]] = {
         "older": 120,  # an earlier version of a key, some with another grid type
         "deleted": 25,  # a grid that came and went (I, then D)
         "unknown_code": 7,  # grid_type 9: held, nobody knows what it is
-        "padded": 12,  # the same grid under a code with a blank behind it
+        "padded": 12,  # the same grid under a code with a blank behind it, as many of each type
         "abolished": 31,  # status 0
         "no_village": 211,  # special grids without a village code
     },

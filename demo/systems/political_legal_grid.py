@@ -52,14 +52,14 @@ def _grids(city: City, base: pa.Table) -> pa.Table:
     plan = PLANTED["political_legal/grid/grid"]
     extra = _extra_grids(rng, city, plan["unknown_code"] + plan["abolished"] + plan["deleted"])
     whole = stacked(base, extra)
-    kinds = [GRID_TYPES[k] for k in whole["kind"].to_pylist()]
+    types = [GRID_TYPES[k] for k in whole["kind"].to_pylist()]
     rows = whole.num_rows
     households = rng.integers(40, 420, rows)
     table = marked(rng, city, pa.table(
         {
             "grid_code": whole["grid_code"],
             "grid_name": whole["grid_name"],
-            "grid_type": pa.array(kinds),
+            "grid_type": pa.array(types),
             "parent_region_code": whole["town_code"],
             "village_code": whole["village_code"],
             "area_m2": pa.array(np.round(rng.uniform(8e3, 9e5, rows), 1)),
@@ -79,7 +79,11 @@ def _grids(city: City, base: pa.Table) -> pa.Table:
     old = some(rng, first, plan["older"])
     renamed = pc.binary_join_element_wise(table["grid_name"].take(pa.array(old)), "（原）", "")
     swapped = picked(rng, ["01", "02"], len(old))
-    padded = table.take(pa.array(some(rng, first, plan["padded"])))
+    kinds = base["kind"].to_numpy(zero_copy_only=False)
+    each = plan["padded"] // 3  # urban, rural, special
+    padded = table.take(
+        pa.array(np.concatenate([rng.choice(np.flatnonzero(kinds == k), each, replace=False) for k in GRID_TYPES if k != "parent"]))
+    )
     padded = earlier(rng, padded, np.arange(plan["padded"]), grid_code=pc.binary_join_element_wise(padded["grid_code"], " ", ""))
     now = patched(table, old, op_flag="U")
     made = stacked(
@@ -120,7 +124,7 @@ def _staff(city: City, base: pa.Table) -> pa.Table:
     table = patched(table, place["bad_role"], role_code="99")
     left = days_before(rng, city.today, plan["left"], 700, 20)
     table = patched(table, place["left"], end_date=pa.array(left))
-    counted = np.r_[place["full_time"], place["part_time"], place["volunteer"]]
+    counted = np.r_[place["leader"], place["full_time"], place["part_time"], place["volunteer"]]
     again = _second_grids(rng, base, table, rng.choice(counted, plan["second_grid"], replace=False))
     old = np.sort(rng.choice(counted, plan["older"], replace=False))
     now = patched(table, old, op_flag="U")
