@@ -1,1 +1,1 @@
-"""The provincial platform: catalogue, packages, delivery, receipts. The only way out."""
+"""The upper platform: catalogue, packages, delivery, receipts, reconciliation. The only way out."""

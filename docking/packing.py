@@ -1,0 +1,240 @@
+"""The rows of one package, and its files.
+
+Rows are compared and hashed in one pass over two versions of the shared record. The files of a package depend on its
+rows and its number only: made twice, they are the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from docking.canonical import digest, row_hash
+from docking.resources import Resource
+from ledger.models import Delivery
+from warehouse.lake import table
+from warehouse.sql import columns, literal, quoted
+
+GROUP = 100_000  # rows in a row group
+_TYPES = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "DECIMAL(18, 2)": pa.decimal128(18, 2),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "BOOLEAN": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a package holds; its rows wait in the connection's temporary table `_package`."""
+
+    version: int  # of the lake
+    state: int  # of the shared record
+    changed_at: dt.datetime  # when the record came into that state, UTC
+    inserted: int
+    updated: int
+    deleted: int
+    total: int  # rows of the resource at that version
+    sha256: str
+
+
+def newest_version(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
+    return int(row[0]) if row else 0
+
+
+def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, version: int, base: Delivery | None) -> Contents | None:
+    """The rows at `version` that differ from what was taken with `base`; all of them without one.
+
+    None when the base is no longer kept. A version that is expired while it is read gives no rows and no error, so the
+    base is counted afterwards against what the ledger says it held.
+    """
+    now = _state(con, resource, version)
+    if now is None or (base and not kept(con, resource, base)):
+        return None
+    if base:
+        _differences(con, resource, base.snapshot, version)
+        if _count(con, resource, base.snapshot) != base.total:
+            return None
+    else:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'I' AS op_type, * FROM ({_shared(resource, version)})")
+    total = _count(con, resource, version)
+    if _state(con, resource, version) != now:
+        return None
+    kinds = {c.name: c.sql_type for c in resource.columns}
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE _package AS
+        WITH keyed AS (
+            SELECT op_type, {resource.row_key(key)} AS row_key, {columns(kinds)} FROM _rows)
+        SELECT op_type, row_key, {row_hash(kinds)} AS row_hash, {columns(kinds)} FROM keyed""")
+    con.execute("DROP TABLE _rows")
+    counts = dict(con.execute("SELECT op_type, count(*) FROM _package GROUP BY op_type").fetchall())
+    return Contents(
+        version=version,
+        state=now[0],
+        changed_at=now[1],
+        inserted=counts.get("I", 0),
+        updated=counts.get("U", 0),
+        deleted=counts.get("D", 0),
+        total=total,
+        sha256=digest(con, "SELECT op_type || row_hash AS h FROM _package ORDER BY h"),
+    )
+
+
+def copy_of(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, version: int) -> tuple[int, str]:
+    """How many rows the platform's copy must have at that version, and their hash."""
+    kinds = {c.name: c.sql_type for c in resource.columns}
+    rows = f"SELECT {resource.row_key(key)} AS row_key, {columns(kinds)} FROM ({_shared(resource, version)})"
+    return _count(con, resource, version), digest(con, f"SELECT {row_hash(kinds)} AS h FROM ({rows}) ORDER BY h")
+
+
+def _shared(resource: Resource, version: int) -> str:
+    """The rows this dataset decides, masked; with their identity, which stays here."""
+    shown = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in resource.columns)
+    return (
+        f"SELECT _id, {shown} FROM {table('shared', resource.record.name)} AT (VERSION => {version})"
+        f" WHERE _source = {literal(resource.table)}"
+    )
+
+
+def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int, after: int) -> None:
+    names = [c.name for c in resource.columns]
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE _rows AS
+        WITH old AS (
+            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(resource, before)})),
+        new AS (
+            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(resource, after)}))
+        SELECT
+            CASE WHEN old._id IS NULL THEN 'I' WHEN new._id IS NULL THEN 'D' ELSE 'U' END AS op_type,
+            coalesce(new._id, old._id) AS _id,
+            {", ".join(f"new.{quoted(n)}" for n in names)}
+        FROM new FULL JOIN old ON new._id = old._id
+        WHERE new._hash IS DISTINCT FROM old._hash""")
+
+
+def _count(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> int:
+    row = con.execute(
+        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE _source = ?", [resource.table]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def kept(con: duckdb.DuckDBPyConnection, resource: Resource, base: Delivery) -> bool:
+    """Whether the lake still has the version the base was read at, and it is that version and not another of its number."""
+    if not con.execute("SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = ?", [base.snapshot]).fetchone():
+        return False
+    state = _state(con, resource, base.snapshot)
+    return state is not None and state[0] == base.made_from
+
+
+def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> tuple[int, dt.datetime] | None:
+    row = con.execute(
+        f"SELECT number, written_at FROM hub.made AT (VERSION => {version})"
+        " WHERE station = 'shared' AND name = ? AND number = state ORDER BY number DESC LIMIT 1",
+        [resource.record.name],
+    ).fetchone()
+    return (int(row[0]), row[1]) if row else None
+
+
+def schema_of(resource: Resource) -> pa.Schema:
+    own = [("op_type", pa.string()), ("op_time", pa.timestamp("us")), ("row_key", pa.string()), ("row_hash", pa.string())]
+    return pa.schema([*own, *((c.name, _TYPES[c.sql_type]) for c in resource.columns)])
+
+
+def write(
+    con: duckdb.DuckDBPyConnection,
+    resource: Resource,
+    held: Contents,
+    delivery: Delivery,
+    void: list[int],
+    entry: dict[str, Any],
+    folder: Path,
+) -> None:
+    """Write the package's folder; under its final name it is complete and on the disk."""
+    building = folder.with_suffix(".building")
+    for left in (building, folder):  # of a run that was cut off before the ledger knew the package
+        shutil.rmtree(left, ignore_errors=True)
+    building.mkdir(mode=0o700)
+    _rows(con, resource, held, building / "rows.parquet")
+    _put(building / "catalogue.json", entry)
+    _put(building / "manifest.json", _manifest(resource, held, delivery, void, building / "rows.parquet"))
+    _settle(building)
+    building.rename(folder)
+    _settle(folder.parent)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, resource: Resource, held: Contents, path: Path) -> None:
+    schema = schema_of(resource)
+    reader = con.execute(
+        f"SELECT op_type, CAST(? AS TIMESTAMP) AS op_time, row_key, row_hash, {columns(c.name for c in resource.columns)}"
+        " FROM _package ORDER BY row_key",
+        [held.changed_at],
+    ).to_arrow_reader(GROUP)
+    with path.open("wb") as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch.cast(schema), row_group_size=GROUP)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _manifest(resource: Resource, held: Contents, delivery: Delivery, void: list[int], rows: Path) -> dict[str, Any]:
+    with rows.open("rb") as file:
+        file_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "batch": delivery.batch,
+        "resource": delivery.resource,
+        "dataset": delivery.dataset,
+        "sequence": delivery.sequence,
+        "kind": delivery.kind,
+        "previous": delivery.previous,
+        "void": void,
+        "sequence_rule": "序号按资源连续编号，退回的包保留其序号；previous 为本包所依据的、平台最后入库的序号，void 为其后被退回的序号；全量包替换平台副本",
+        "made_from": {"record": resource.record.name, "number": delivery.made_from, "snapshot": delivery.snapshot},
+        "definition": delivery.definition,
+        "op_time": held.changed_at.isoformat(sep=" ", timespec="microseconds"),
+        "columns": [{"name": c.name, "title": c.title, "type": c.type, "mask": c.mask} for c in resource.columns],
+        "rows": delivery.rows,
+        "inserted": delivery.inserted,
+        "updated": delivery.updated,
+        "deleted": delivery.deleted,
+        "total": delivery.total,
+        "sha256": delivery.sha256,
+        "file": {"name": rows.name, "bytes": rows.stat().st_size, "sha256": file_sha256},
+    }
+
+
+def _put(path: Path, value: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def prune(folder: Path, before: int) -> None:
+    """Remove the files of packages numbered below `before`; the ledger keeps what they were."""
+    for old in folder.iterdir():
+        if old.name.isdigit() and int(old.name) < before:
+            shutil.rmtree(old, ignore_errors=True)
