@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.contract import Connector
 from connectors.opening import open_system
-from ledger.opening import Ledger, open_ledger
+
+from connectors.contract import Connector
+from docking import deliver as sending
+from docking import package, receipts
+from docking.resources import leaving
+from ledger.book import Ledger
+from ledger.models import Delivery, Receipt
+from ledger.opening import open_ledger
 from schemas import home as homes
 from schemas.city import City, read_city
 from schemas.errors import HubError, Moved, SourceUnavailable
 from schemas.registration import Dataset, System
 from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
-from warehouse.landing import Changes, Landed
+from warehouse.landing import Changes
 from warehouse.normalise import Candidate
 from warehouse.quality import Verdict
 
@@ -102,7 +108,7 @@ def sync(
     """
     names = list(datasets or system.datasets)
     with hub.lake.sole(system.code):
-        run = hub.ledger.start_run("sync", system.path, run)
+        run = hub.ledger.start_run("sync", system.path, run=run)
         outcomes = {n: Outcome(system.table(n)) for n in names}
         status = "failed"
         try:
@@ -340,3 +346,51 @@ def _edition(hub: Hub, audience: str, run: str, tell: Tell) -> Any:
     tell("edition", audience)
     confirmed = {name: when for name, (when, _) in hub.ledger.confirmed().items()}
     return editions.export(hub.lake, hub.city, hub.home, audience, run, confirmed=confirmed)
+
+
+@dataclass
+class Delivered:
+    run: str
+    sent: list[Delivery] = field(default_factory=list)
+    failed: dict[str, HubError] = field(default_factory=dict)
+    answers: list[Receipt] = field(default_factory=list)
+
+
+def deliver(hub: Hub, *, tell: Tell = _silent, again: bool = False, full: bool = False) -> Delivered:
+    """Send what the platform has not got; one resource that fails leaves the others sent. Answers are collected first.
+
+    `again`: also what was refused and has not changed since; `full`: everything, whatever the platform has taken.
+    """
+    with hub.lake.sole("deliver", wait=600):
+        run = hub.ledger.start_run("deliver", "")
+        done = Delivered(run)
+        status = "failed"
+        try:
+            done.answers = _collect(hub, tell)
+            waiting = list(leaving(hub.city)) if full else package.pending(hub.lake, hub.city, hub.ledger, hub.home, again=again)
+            for table in waiting:
+                try:
+                    made_now = package.make(hub.lake, hub.city, hub.ledger, hub.home, table, run, again=again, full=full)
+                    if made_now:
+                        tell("send", made_now.resource, delivery=made_now)
+                        done.sent.append(sending.deliver(hub.ledger, hub.home, made_now))
+                except HubError as error:
+                    done.failed[table] = error
+                    tell("failed", table, error=error)
+            status = "failed" if done.failed else "done"
+        finally:
+            hub.ledger.finish_run(run, status, next(iter(done.failed.values()), None))
+    return done
+
+
+def collect(hub: Hub, *, tell: Tell = _silent) -> list[Receipt]:
+    """Fetch the platform's answers; a refusal is kept word for word with its next step."""
+    with hub.lake.sole("deliver", wait=600):
+        return _collect(hub, tell)
+
+
+def _collect(hub: Hub, tell: Tell) -> list[Receipt]:
+    answers = receipts.collect(hub.ledger, hub.home, hub.city)
+    for answer in answers:
+        tell("receipt", str(answer.delivery), receipt=answer)
+    return answers
