@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import kept_open, publishing, sensors, upkeep
+from orchestration import kept_open, publishing, registrations, sensors, upkeep
 from orchestration.assets import FIRST_LOAD, TIMEZONE, assets_of, job_of, schedule_of
 from orchestration.instance import quiet
 from orchestration.steps import Steps
@@ -49,8 +49,8 @@ def definitions_of(city: City, broken: dict[str, RegistrationError] | None = Non
     every = [*systems.values()]
     first = [_first_load(every)] if every else []
     return dg.Definitions(
-        assets=[*every, publish, upkeep.REGISTRATIONS],
-        asset_checks=[upkeep.valid(broken)],
+        assets=[*every, publish, registrations.REGISTRATIONS],
+        asset_checks=[registrations.valid(broken)],
         jobs=[*jobs.values(), *first, publish_job, publishing.deliver_job, upkeep.upkeep_job],
         schedules=[*(_schedule(schedule_of(s), jobs[s.code]) for s in city if s.code in jobs), _schedule("40 4 * * *", upkeep.upkeep_job)],
         sensors=[

@@ -12,10 +12,7 @@ from pathlib import Path
 from docking import package
 from docking.platform import open_platform
 from orchestration.routes import Hub
-from schemas.city import City
-from schemas.errors import RegistrationError
 from warehouse import editions, made, normalise, shared
-from warehouse.lake import Lake
 
 _ANYWAY = 600  # seconds after which we look even though no file has changed
 
@@ -60,27 +57,3 @@ def to_deliver(hub: Hub) -> Waiting:
     open_platform(hub.home).dispose()
     packages = package.pending(hub.lake, hub.city, hub.ledger, hub.home)
     return Waiting(sorted(packages), sorted(d.id for d in hub.ledger.deliveries(status=("sent",))))
-
-
-def without_an_owner(lake: Lake, city: City) -> list[str]:
-    """Datasets that have landed once and belong to no system that is registered now."""
-    codes = {s.code for s in city}
-    return sorted(t for t in made.landing_states(lake) if t.partition("__")[0] not in codes)
-
-
-def may_publish(lake: Lake, city: City, broken: dict[str, RegistrationError]) -> None:
-    """Raises RegistrationError while a broken registration would take a contributor's rows out of what is shared.
-
-    A system that cannot be read from its file is missing from the city, and rows without a contributor are deletions
-    at the province. So what is shared stays as it is until the file is mended; the other systems are synced all the same.
-    """
-    missing = without_an_owner(lake, city) if broken else []
-    if missing:
-        first = next(iter(broken.values()))
-        files = "、".join(sorted(broken))
-        raise RegistrationError(
-            f"登记有误（{files}），其数据 {'、'.join(missing)} 暂无归属，共享库保持原样：{first.zh}",
-            f"broken registrations ({files}) leave {', '.join(missing)} without an owner; what is shared stays as it is: {first.en}",
-            next_zh=first.next_zh,
-            next_en=first.next_en,
-        )

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import metadata
+from orchestration import metadata, registrations
 from orchestration.metadata import accepted
 from orchestration.steps import Steps
 from schemas.city import City
@@ -43,11 +43,9 @@ def publish_assets(city: City, broken: dict[str, RegistrationError], retries: dg
         retry_policy=retries,
     )
     def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        from orchestration import due
-
         steps: Steps = context.resources.steps
         try:
-            due.may_publish(steps.hub.lake, city, broken)
+            registrations.may_publish(steps.hub.lake, city, broken)
             published = steps.publish()
         except HubError as error:
             raise metadata.failure(PUBLISH, {PUBLISH: error}, again=True) from None

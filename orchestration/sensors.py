@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from orchestration import upkeep
+from orchestration import registrations
 from orchestration.publishing import DELIVER, PUBLISH
 from schemas import home as homes
 from schemas.city import City
@@ -75,13 +75,13 @@ def show_broken_registrations(broken: dict[str, RegistrationError]) -> dg.Sensor
     said = hashlib.sha256("\n".join(f"{p} {e.zh}" for p, e in sorted(broken.items())).encode()).hexdigest()
 
     @dg.sensor(
-        name="show_broken_registrations", asset_selection=[upkeep.REGISTRATIONS.key],
+        name="show_broken_registrations", asset_selection=[registrations.REGISTRATIONS.key],
         minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
     )  # fmt: skip
     def look(context: dg.SensorEvaluationContext) -> Answer:
         if context.cursor == said:
             return dg.SkipReason("登记没有变化 the registrations are as they were")
-        return dg.SensorResult(asset_events=[upkeep.evaluation(broken)], cursor=said)
+        return dg.SensorResult(asset_events=[registrations.evaluation(broken)], cursor=said)
 
     return look
 

@@ -1,4 +1,4 @@
-"""The hub's own care, as Dagster sees it: are all registrations valid; nightly, old runs go and the lake is tidied.
+"""The hub's own care, as Dagster sees it: every night old runs go and the lake is tidied.
 
 (No postponed annotations in this module: Dagster reads them.)
 """
@@ -7,33 +7,6 @@ import dagster as dg
 
 from orchestration.steps import Steps
 from schemas import home as homes
-from schemas.errors import RegistrationError
-
-REGISTRATIONS = dg.AssetSpec(
-    dg.AssetKey(["hub", "registrations"]), group_name="hub", kinds={"yaml"}, description="系统登记 the registrations of all systems"
-)
-
-
-def valid(broken: dict[str, RegistrationError]) -> dg.AssetChecksDefinition:
-    """Red while a registration is wrong: its system is not synced, the others are."""
-
-    @dg.asset_check(asset=REGISTRATIONS.key, name="valid", description="登记文件全部有效 every registration can be read")
-    def check() -> dg.AssetCheckResult:
-        said = evaluation(broken)
-        return dg.AssetCheckResult(passed=said.passed, severity=said.severity, description=said.description, metadata=said.metadata)
-
-    return check
-
-
-def evaluation(broken: dict[str, RegistrationError]) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=REGISTRATIONS.key,
-        check_name="valid",
-        passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(broken)} 个登记有误，未运行 {len(broken)} broken, not run" if broken else "",
-        metadata={path: dg.MetadataValue.text(f"{e} | {e.en}") for path, e in broken.items()},
-    )
 
 
 @dg.op
