@@ -47,7 +47,8 @@ PLANTED: dict[str, dict[str, int]] = {
     },
     "party_organisation/double_registration/check_in": {
         "only_here": 566,  # volunteers the grid platform does not know
-        "also_grid_staff": 1104,  # volunteers here, grid staff of whatever kind there
+        "also_grid_staff": 1104,  # leaders, full-time staff and volunteers of the grid platform, as they were when they reported
+        "former_full_time": 88,  # of these, people still called full-time here who are volunteers now
         "again": 733,  # one more check-in of the same person
         "bad_check_digit": 19,
         "identical": 16,

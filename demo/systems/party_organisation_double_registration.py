@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.changes import appended, moment, restamped, timed
+from demo.changes import Rows, appended, moment, restamped, timed
 from demo.city import City
 from demo.dirt import days_before, moments, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected import PLANTED
 from demo.grids import grid_of, grids, organisations, workers
 from demo.numbers import broken, numbered, phones
 
+PLAN = PLANTED["party_organisation/double_registration/check_in"]
 KINDS = {"grid_branch": "网格党支部", "grid_group": "网格党小组", "member_household": "党员中心户"}
 
 
@@ -50,14 +51,13 @@ def _known(city: City) -> pa.Array:
 
 
 def _check_ins(city: City) -> pa.Table:
-    """Volunteers of the grid platform, volunteers known here only; many report more than once."""
+    """People of the grid platform in the post they had when they reported, volunteers known here only; many report more than once."""
     rng = city.rng("party_organisation/double_registration/check_in")
-    plan = PLANTED["party_organisation/double_registration/check_in"]
     both = np.r_[workers("leader"), workers("full_time"), workers("volunteer")]
-    both = np.sort(rng.choice(both, plan["also_grid_staff"], replace=False))
+    both = np.sort(rng.choice(both, PLAN["also_grid_staff"], replace=False))
     only, wrong = workers("volunteer_elsewhere"), workers("bad_number_elsewhere")
     once = np.r_[only, both]
-    who = np.r_[once, rng.choice(once, plan["again"], replace=False), wrong]
+    who = np.r_[once, rng.choice(once, PLAN["again"], replace=False), wrong]
     person = city.workers.take(pa.array(who))
     rows = len(who)
     town = pc.index_in(person["town_code"], city.towns["code"].combine_chunks()).to_numpy()
@@ -70,6 +70,7 @@ def _check_ins(city: City) -> pa.Table:
             "id_no": person["id_number"],
             "party_org_code": branch,
             "community_code": person["village_code"],
+            "post": _posts(rng, who, both),
             "checkin_time": said(checked),
             "service_hours": pa.array(rng.integers(1, 40, rows) / 2),
             "update_time": said(timed(rng, city, rows)),
@@ -77,7 +78,15 @@ def _check_ins(city: City) -> pa.Table:
     ).combine_chunks()
     last = np.arange(rows - len(wrong), rows)
     table = patched(table, last, id_no=broken(table["id_no"].combine_chunks(), last).take(pa.array(last)))
-    return shuffled(rng, stacked(table, table.take(pa.array(some(rng, rows - len(wrong), plan["identical"])))))
+    return shuffled(rng, stacked(table, table.take(pa.array(some(rng, rows - len(wrong), PLAN["identical"])))))
+
+
+def _posts(rng: np.random.Generator, who: Rows, both: Rows) -> pa.Array:
+    """报到岗位. Some who are volunteers now still stand here as full-time staff."""
+    former = rng.choice(both[np.isin(both, workers("volunteer"))], PLAN["former_full_time"], replace=False)
+    leads = np.isin(who, workers("leader"))
+    full = np.isin(who, np.r_[workers("full_time"), former])
+    return pa.array(np.where(leads, "网格长", np.where(full, "专职网格员", "志愿者")).astype(object), pa.string())
 
 
 def _centres(city: City) -> pa.Table:

@@ -115,6 +115,7 @@ def test_disputes_that_two_systems_know_are_the_planted_ones(synced):
     assert row[2] <= 15
 
 
+@pytest.mark.slow
 def test_two_ticks_change_the_figures_as_said(tmp_path, where, city, tables):
     lake = Lake(tmp_path)
     now = dict(tables)
