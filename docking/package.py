@@ -46,7 +46,7 @@ def pending(lake: Lake, city: City, ledger: Ledger, home: Path, *, again: bool =
         table
         for table, resource in leaving(city).items()
         if _ready(lake, resource, shared)
-        and _due(resource, shared, packed, ledger.last_delivery(resource.code), definition(resource, key), again=again)
+        and _due(city, resource, shared, packed, ledger.last_delivery(resource.code), definition(resource, key), again=again)
     ]
 
 
@@ -71,7 +71,7 @@ def make(
         if last and (last.status == "prepared" or (full and last.status == "sent")):
             _withdraw(ledger, last)
         shared, packed = made.newest(lake, "shared"), made.newest(lake, "package")
-        if not _ready(lake, resource, shared) or not (full or _due(resource, shared, packed, last, wanted, again=again)):
+        if not _ready(lake, resource, shared) or not (full or _due(city, resource, shared, packed, last, wanted, again=again)):
             return None
         return _next(lake, city, ledger, resource, key, run, folder, full=full)
 
@@ -102,22 +102,34 @@ def _ready(lake: Lake, resource: Resource, shared: Mapping[str, Made]) -> bool:
 
 
 def _due(
-    resource: Resource, shared: Mapping[str, Made], packed: Mapping[str, Made], last: Delivery | None, wanted: str, *, again: bool
+    city: City,
+    resource: Resource,
+    shared: Mapping[str, Made],
+    packed: Mapping[str, Made],
+    last: Delivery | None,
+    wanted: str,
+    *,
+    again: bool,
 ) -> bool:
     if last and last.status == "prepared":
         return True
     if last and last.status == "sent":
         return False
-    if again and last and last.status == "refused":
+    if last and last.status == "refused" and (again or (_apart(city, last) and last.kind == "changes")):
         return True
     seen = packed.get(resource.table)
     record = resource.record.name
     return seen is None or seen.definition != wanted or seen.made_from != {record: shared[record].state}
 
 
+def _apart(city: City, last: Delivery) -> bool:
+    """Whether the platform's refusal means that its copy and our base differ: everything goes again, once by itself."""
+    return last.status == "refused" and refusal(city, last.code).full
+
+
 def _next(lake: Lake, city: City, ledger: Ledger, resource: Resource, key: str, run: str, folder: Path, *, full: bool) -> Delivery | None:
     last, taken = ledger.last_delivery(resource.code), ledger.last_delivery(resource.code, status=("taken",))
-    apart = last is not None and last.status == "refused" and refusal(city, last.code).full
+    apart = last is not None and _apart(city, last)
     base = None if full or apart or taken is None or taken.definition != definition(resource, key) else taken
     with lake.reading() as con:
         at = packing.newest_version(con)

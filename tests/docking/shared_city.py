@@ -69,7 +69,7 @@ def row(n, **changed):
         "id_number": f"99999919900101{n:03d}X", "name": f"张某{n}", "phone": f"1990000{n:04d}", "secret_note": f"unshared {n}",
         "sex": "1" if n % 2 else "2", "born": dt.date(1990, 1, 1) + dt.timedelta(days=n),
         "seen_at": dt.datetime(2026, 11, 25, 10, 0, n % 60, 1000 * (n % 3)), "amount": Decimal(n * 125) / 100,
-        "members": n, "alive": n % 3 == 0 if n % 5 else None, "remark": None if n % 4 == 0 else f"第{n}项，\"引号\"\n换行\\N",
+        "members": n, "alive": n % 3 == 0 if n % 5 else None, "remark": None if n % 4 == 0 else f'第{n}项，"引号"\n换行\\N',
         **changed,
     }  # fmt: skip
 
