@@ -135,7 +135,7 @@ def _member_rows(rng: np.random.Generator, city: City, who: Any, family: Any) ->
             "BZJE": picked(rng, ["320.00", "415.50", "1,080.00元", "1,260.00", "560"], rows),
             "KSNY": said(pa.array(days_before(rng, city.today, rows, 2200, 120)), "%Y.%m"),
             "TZNY": pa.nulls(rows, pa.string()),
-            "YHKH": pc.binary_join_element_wise("6217 0099 99", numbered("", np.asarray(who) % 100, 2), numbered("", who, 8), " "),
+            "YHKH": pc.binary_join_element_wise("9999 0099 99", numbered("", np.asarray(who) % 100, 2), numbered("", who, 8), " "),
             "CWDM": person["village_code"],
             "XZDM": person["town_code"],
             "BZ": pa.repeat(pa.scalar("正常"), rows),

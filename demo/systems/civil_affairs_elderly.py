@@ -97,7 +97,7 @@ def _recipients(city: City, who: Rows, last: Rows) -> pa.Table:
             "start_month": _month(_first_month(city, who)),
             "stop_month": pc.if_else(stopped, _month(np.minimum(last, NEVER - 1) + 1), none),
             "stop_reason": pc.if_else(stopped, "死亡", none),
-            "bank_card_no": numbered("6217009999", who, 9),
+            "bank_card_no": numbered("9999009999", who, 9),
             "pay_status": pc.if_else(stopped, "停发", "发放"),
             "update_time": said(timed(rng, city, rows)),
         }
