@@ -31,16 +31,17 @@ def ages(city: City) -> npt.NDArray[np.float64]:
 
 
 @lru_cache(maxsize=2)
-def _chosen(seed: int, scale: float, city: _Held) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _chosen(held: _Held) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Living residents over 80 (rows of residents): those still paid after a death, and those whose death is a mistake."""
-    age = ages(city.city)
+    city = held.city
+    age = ages(city)
     living = np.ones(len(age), dtype=bool)
-    living[city.city.deaths["resident"].to_numpy()] = False
+    living[city.deaths["resident"].to_numpy()] = False
     pool = np.flatnonzero(living & (age > 80.5) & (age < 89.5))
-    towns = city.city.residents["town_code"].to_numpy(zero_copy_only=False)[pool]
+    towns = city.residents["town_code"].to_numpy(zero_copy_only=False)[pool]
     paid: list[int] = []
     revived: list[int] = []
-    for place, town in enumerate(city.city.towns["code"].to_pylist()):
+    for place, town in enumerate(city.towns["code"].to_pylist()):
         here = pool[towns == town]
         wanted = PER_TOWN[place % len(PER_TOWN)]
         if len(here) < wanted + 1:
@@ -65,7 +66,7 @@ class _Held:
 
 def still_paid(city: City) -> pa.Table:
     """resident, town_code, death_date, cancel_date, months: paid in each of the months after the one of the registration."""
-    rows, _ = _chosen(city.seed, city.scale, _Held(city))
+    rows, _ = _chosen(_Held(city))
     months = np.arange(len(rows)) % 6 + 1
     first = (np.datetime64(city.today, "M") - months.astype("timedelta64[M]")).astype("datetime64[D]")
     cancelled = first + (np.arange(len(rows)) % 26).astype("timedelta64[D]")
@@ -82,7 +83,7 @@ def still_paid(city: City) -> pa.Table:
 
 def mistaken(city: City) -> npt.NDArray[np.int64]:
     """Residents whose death was registered and taken back."""
-    return _chosen(city.seed, city.scale, _Held(city))[1]
+    return _chosen(_Held(city))[1]
 
 
 def registered(city: City) -> pa.Table:

@@ -5,8 +5,6 @@ Each system plants exactly the defects named here; what depends on the city's si
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from demo.city import City
 from demo.deaths import still_paid
 
@@ -60,4 +58,4 @@ def suspected(city: City) -> dict[str, tuple[int, int]]:
 
 def overpaid(city: City) -> int:
     """Yuan paid in the months after the registration, everybody together."""
-    return int(pa.compute.sum(still_paid(city)["months"]).as_py()) * ALLOWANCE
+    return int(still_paid(city)["months"].to_numpy().sum()) * ALLOWANCE

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from demo.changes import Rows
 from demo.city import City
 from demo.deaths import ages
 from demo.dirt import days_before, emptied, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
-from demo.front_end import Marks, Rows, with_more
+from demo.front_end import Marks, with_more
 from demo.numbers import broken, numbered
 
 MARKS = Marks("CD_OPERATION", "CD_TIME", "CD_BATCH", "EXCH_STATUS")

@@ -165,7 +165,7 @@ def _certifications(city: City, who: Rows) -> pa.Table:
             "cert_time": said(times),
             "cert_result": picked(rng, ["通过", "未通过"], rows, [0.97, 0.03]),
             "operator_id": numbered("CZ", rng.integers(0, 500, rows), 4),
-            "agent_relation": pa.array(np.where(agent, "子女", None), pa.string()),
+            "agent_relation": pc.if_else(pa.array(agent), "子女", pa.scalar(None, pa.string())),
             "update_time": said(times),
         }
     ).combine_chunks()

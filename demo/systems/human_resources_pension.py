@@ -87,7 +87,9 @@ def _enrolment(city: City) -> pa.Table:
 def _contributions(city: City, enrolment: pa.Table) -> pa.Table:
     """One a year and person under 60, for two years."""
     rng = city.rng("human_resources/pension/contribution")
-    young = enrolment.filter(pc.and_(pc.greater(enrolment["AAC006"], f"{city.today.year - 60}0101"), pc.starts_with(enrolment["AAC001"], "4116")))
+    young = enrolment.filter(
+        pc.and_(pc.greater(enrolment["AAC006"], f"{city.today.year - 60}0101"), pc.starts_with(enrolment["AAC001"], "4116"))
+    )
     years = [str(city.today.year - 2), str(city.today.year - 1)]
     return stacked(*(_contributions_of(rng, city, young, year) for year in years))
 
@@ -151,5 +153,3 @@ def _certifications(city: City, enrolment: pa.Table) -> pa.Table:
             "AAE036": timed(rng, city, rows),
         }
     ).combine_chunks()
-
-

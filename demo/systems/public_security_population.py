@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from demo.changes import Rows
 from demo.city import City
 from demo.deaths import ages, mistaken, registered
 from demo.dirt import days_before, emptied, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
-from demo.front_end import Marks, Rows, with_more
+from demo.front_end import Marks, with_more
 from demo.numbers import broken, numbered
 from demo.people import persons
 
@@ -50,7 +51,7 @@ def _person_rows(rng: np.random.Generator, person: pa.Table, age: np.ndarray) ->
         {
             "GMSFHM": person["id_number"],
             "XM": home_made(person["name"]),
-            "CYM": pa.array(np.where(rng.random(rows) < 0.02, "小名", None), pa.string()),
+            "CYM": pc.if_else(pa.array(rng.random(rows) < 0.02), "小名", pa.scalar(None, pa.string())),
             "XB": person["sex"],
             "MZ": person["ethnicity"],
             "CSRQ": said(person["birth_date"], "%Y%m%d"),
