@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,19 +41,23 @@ class Difference:
         if dataset.reading.changes:  # rows are only ever added, at the end
             self.keys, self.rows = after.slice(0, 0), after.slice(before.num_rows)
             return
-        old, new = _texts(before, before.column_names), _texts(after, before.column_names)
         key = list(dataset.reading.key)
-        touched = pa.concat_tables(
-            [
-                before.filter(pc.invert(pc.is_in(old, new))).select(key),
-                after.filter(pc.invert(pc.is_in(new, old))).select(key),
-            ]
-        )
+        old, new = _differing(_texts(before, before.column_names), _texts(after, before.column_names))
+        touched = pa.concat_tables([before.filter(old).select(key), after.filter(new).select(key)])
         self.keys = touched.group_by(key, use_threads=False).aggregate([])
         self.rows = after.filter(pc.is_in(_texts(after, key), _texts(self.keys, key)))
 
     def __bool__(self) -> bool:
         return bool(self.columns or self.keys.num_rows or self.rows.num_rows)
+
+
+def _differing(old: pa.Array, new: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Which rows of the two sides stand there more often on one of them; copies are counted."""
+    codes = pa.chunked_array([old, new]).combine_chunks().dictionary_encode().indices.to_numpy()
+    before, after = codes[: len(old)], codes[len(old) :]
+    size = int(codes.max()) + 1 if len(codes) else 0
+    uneven = np.bincount(before, minlength=size) != np.bincount(after, minlength=size)
+    return pa.array(uneven[before], pa.bool_()), pa.array(uneven[after], pa.bool_())
 
 
 def _texts(table: pa.Table, columns: Sequence[str]) -> pa.Array:
