@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from ledger import processes
-from ledger.models import Agreement, Confirmation, Delivery, Receipt, Run, Stage
+from ledger.models import Agreement, Confirmation, Decision, Delivery, Receipt, Run, Stage
 from schemas.errors import HubError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,6 +122,21 @@ class Ledger:
         newest = select(func.max(Agreement.id)).group_by(Agreement.dataset)
         with self._reading() as session:
             return frozenset(session.scalars(select(Agreement.dataset).where(Agreement.id.in_(newest), Agreement.on_file)))
+
+    # decisions
+
+    def decide(self, kind: str, subject: str, *, by: str, because: str, run: str = "") -> None:
+        """A person let something pass that the hub had held back."""
+        with self._session.begin() as session:
+            session.add(Decision(kind=kind, subject=subject, at=now(), by=by, because=because, run=run))
+
+    def decisions(self, subject: str | None = None, *, limit: int = 100) -> list[Decision]:
+        """The newest first."""
+        query = select(Decision).order_by(Decision.id.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(Decision.subject == subject)
+        with self._reading() as session:
+            return list(session.scalars(query))
 
     # confirmations
 

@@ -3,6 +3,7 @@
     runs            one row a run: when, how it ended, whose move it is
     stages          every change of stage of a registration; the newest counts
     agreements      which datasets may enter what is shared (agreement: required)
+    decisions       what a person let pass, who and why
     confirmations   when each dataset was last looked at, changed or not
     deliveries      one row a package: prepared -> sent -> taken | refused
     receipts        what the platform answered, verbatim
@@ -88,6 +89,20 @@ class Agreement(Base):
     note: Mapped[str] = mapped_column(Text, default="")  # number and date of the document
 
     __table_args__ = (Index("agreements_by_dataset", "dataset", "id"),)
+
+
+class Decision(Base):
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))  # accept, publish
+    subject: Mapped[str] = mapped_column(String(200))  # a dataset's table name, or a record type
+    at: Mapped[dt.datetime] = mapped_column(Utc)
+    by: Mapped[str] = mapped_column(String(120), default="")
+    because: Mapped[str] = mapped_column(Text)
+    run: Mapped[str] = mapped_column(String(64), default="")  # the run that carried it out
+
+    __table_args__ = (Index("decisions_by_subject", "subject", "id"),)
 
 
 class Confirmation(Base):
