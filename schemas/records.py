@@ -65,12 +65,13 @@ class Record(Closed):
     title: str
     identity: tuple[Name, ...]  # what makes rows of two systems the same thing
     authority: tuple[str, ...] = ()  # 一数一源: <department>/<system>/<dataset>, the earlier wins; others follow in path order
+    newest: Name | None = None  # among rows of one source for one identity, the field whose largest value decides
     fields: dict[Name, RecordField]
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
     def _sense(self) -> Record:
-        named = {*self.identity, *(r.field for r in self.rules if r.field), *(f for r in self.rules for f in r.fields)}
+        named = {*self.identity, *([self.newest] if self.newest else []), *(r.field for r in self.rules if r.field), *(f for r in self.rules for f in r.fields)}
         if unknown := sorted(named - set(self.fields)):
             raise ValueError(f"{'、'.join(unknown)} 不在 fields 中")
         return self

@@ -88,6 +88,7 @@ def golden(record: Record, sources: dict[str, set[str]]) -> str:
         f"SELECT {identity} AS _id, _key, {literal(source)} AS _source, {rank} AS _rank, {columns(f for f in fields if f in have)} FROM {table('standard', source)}"
         for rank, (source, have) in enumerate(sources.items())
     )
+    newer = f"{quoted(record.newest)} DESC NULLS LAST, " if record.newest else ""
     picked = ",\n        ".join(f"arg_min({quoted(f)}, _place) AS {quoted(f)}" for f in fields)
     return f"""
 WITH rows_of_all AS (
@@ -97,7 +98,7 @@ WITH rows_of_all AS (
 repeated AS (
     SELECT _id FROM rows_of_all GROUP BY _id HAVING count(*) > 1),
 placed AS (
-    SELECT r.*, row_number() OVER (PARTITION BY _id ORDER BY _rank, _key) AS _place
+    SELECT r.*, row_number() OVER (PARTITION BY _id ORDER BY _rank, {newer}_key) AS _place
     FROM rows_of_all r SEMI JOIN repeated USING (_id)),
 merged AS (
     SELECT _id,

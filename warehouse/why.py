@@ -87,7 +87,7 @@ def _gather(lake: Lake, city: City, how: Figure, con: duckdb.DuckDBPyConnection)
         candidate = normalise.select(city, dataset, columns, table("landing", code))
         landed.append(
             f'SELECT {literal(code)} AS "source", c._key AS "key", l._copies AS copies FROM ({candidate}\n) c'
-            f" JOIN {table('landing', code)} l USING (_key) WHERE {how.where}"
+            f" JOIN (SELECT _key, _copies FROM {table('landing', code)}) l USING (_key) WHERE {how.where}"
         )
         have = lake.columns("standard", code)
         empty = "".join(f", NULL AS {quoted(f)}" for f in record.fields if f not in have)
