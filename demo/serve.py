@@ -97,7 +97,7 @@ def down(home: Path, *, erase: bool = False) -> None:
             if side.database:
                 postgres.drop(server, postgres.name_of(home, side.code))
     if server:
-        postgres.stop(server)
+        postgres.stop(server, erase=erase)
     if erase:
         shutil.rmtree(folder(home), ignore_errors=True)
 

@@ -64,6 +64,11 @@ def test_every_town_has_exactly_the_planted_people_and_money(synced, city):
     assert rows(synced, "SELECT sum(paid_amount) FROM shared.allowance_after_death")[0][0] == overpaid(city)
 
 
+def test_the_finding_is_of_the_same_size_in_a_larger_city(city):
+    assert suspected(City.make(scale=0.03)) == suspected(city)
+    assert sum(people for people, _ in suspected(city).values()) == 63
+
+
 def test_exactly_the_planted_people_are_suspected(synced, city):
     planted = city.residents["id_number"].take(still_paid(city)["resident"]).to_pylist()
     assert {r[0] for r in rows(synced, "SELECT id_number FROM shared.allowance_after_death")} == set(planted)

@@ -137,3 +137,18 @@ def test_without_postgresql_the_same_tables_stand_in_sqlite(tmp_path, monkeypatc
                 assert count == current(tmp_path, side)[name].num_rows
     finally:
         serve.down(tmp_path, erase=True)
+
+
+@pytest.mark.slow
+def test_a_postgresql_out_of_the_wheel_serves_as_well(tmp_path, monkeypatch):
+    monkeypatch.delenv("HUB_DEMO_POSTGRES", raising=False)
+    monkeypatch.setattr(serve.postgres, "USUAL", "host=127.0.0.1 port=1 user=postgres")
+    try:
+        running = serve.up(tmp_path, SCALE)
+        if running.database is None:
+            pytest.skip("the wheel's PostgreSQL does not run here")
+        assert Hub(tmp_path).sql("public_security/population", 'SELECT count(*) FROM "QZ_SWZX"')[0][0] > 0
+        serve.down(tmp_path)
+        assert serve.up(tmp_path, SCALE).made is False
+    finally:
+        serve.down(tmp_path, erase=True)
