@@ -1,0 +1,152 @@
+"""Find a connector kind by its file name, and open a system with it.
+
+    System + $HUB_HOME/connections.yml + $HUB_HOME/secrets.yml  ->  Connector
+
+How a system is reached can be replaced whole by its entry in connections.yml: the same `systems/` serves the city and
+the demo. A kind is a module of this package with `connect`, `Options` (a closed model of its connection words) and
+`WORDS` (the words of `read:` it understands).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ValidationError
+
+import connectors
+from connectors.contract import Connector
+from connectors.secrets import private, secret
+from schemas.errors import RegistrationError
+from schemas.home import home
+from schemas.registration import Connection, Read, System
+
+COMMON = frozenset(
+    {"via", "key", "duplicates", "cursor", "overlap", "lag", "null_cursor", "whole", "append", "reconcile", "only", "deleted"}
+)
+_PLACES = ("file", "folder")  # options that name a place on this machine
+
+
+@functools.cache
+def kinds() -> dict[str, ModuleType]:
+    """Every connector kind there is."""
+    found = {}
+    for module in pkgutil.iter_modules(connectors.__path__):
+        loaded = importlib.import_module(f"connectors.{module.name}")
+        if hasattr(loaded, "connect") and hasattr(loaded, "Options"):
+            found[module.name] = loaded
+    return found
+
+
+def open_system(system: System, via: str = "main") -> Connector:
+    """An open connector; close it after use. Raises RegistrationError or SourceRefused before anything is asked of the far side."""
+    folder = home()
+    connection, trusted = _connection(system, via, folder)
+    kind = _kind(system, connection)
+    try:
+        options = kind.Options.model_validate(_places(system, connection.options, folder, trusted=trusted))
+    except ValidationError as error:
+        said = _problems(error)
+        raise RegistrationError(
+            f"{system.path}: 连接 {via} 的写法有误：{said}",
+            f"{system.path}: the connection {via} is not right: {said}",
+            next_zh=f"修改 {'connections.yml' if trusted else f'systems/{system.path}.yml'} 中的 connection",
+            next_en="edit its connection",
+        ) from None
+    connector: Connector = kind.connect(options, system, secret(folder, connection.secret))
+    return connector
+
+
+def _connection(system: System, via: str, folder: Path) -> tuple[Connection, bool]:
+    """The connection as it is to be used, and whether connections.yml says so."""
+    overrides = private(folder / "connections.yml")
+    for path in (system.path, *system.formerly):
+        entry = overrides.get(path)
+        if isinstance(entry, dict) and via in entry:
+            return Connection.model_validate(entry[via]), True
+    if via not in system.connections:
+        known = "、".join(system.connections) or "（无）"
+        raise RegistrationError(
+            f"{system.path} 没有名为 {via} 的连接；有：{known}", f"{system.path} has no connection {via}; it has: {known}"
+        )
+    return system.connections[via], False
+
+
+def _kind(system: System, connection: Connection) -> ModuleType:
+    known = kinds()
+    if connection.connector not in known:
+        raise RegistrationError(
+            f"{system.path}: 没有连接方式 {connection.connector}；有：{'、'.join(known)}",
+            f"{system.path}: no connector {connection.connector}; there are: {', '.join(known)}",
+            next_zh=f"修改 systems/{system.path}.yml 的 connector",
+            next_en=f"edit connector in systems/{system.path}.yml",
+        )
+    return known[connection.connector]
+
+
+def _places(system: System, options: dict[str, Any], folder: Path, *, trusted: bool) -> dict[str, Any]:
+    """A registration may only name places below HUB_HOME; what an administrator wrote into connections.yml is taken as it is."""
+    placed = dict(options)
+    for word in _PLACES:
+        if word not in placed:
+            continue
+        place = Path(str(placed[word]))
+        if trusted and place.is_absolute():
+            continue
+        inside = (folder / "far" / place).resolve()
+        if place.is_absolute() or not inside.is_relative_to(folder):
+            raise RegistrationError(
+                f"{system.path}: {word} 只能是 HUB_HOME/far 下的相对路径，实际为 {placed[word]}",
+                f"{system.path}: {word} must be a path relative to HUB_HOME/far, found {placed[word]}",
+                next_zh="把绝对路径写进 $HUB_HOME/connections.yml，由管理员维护",
+                next_en="write absolute paths into $HUB_HOME/connections.yml, which the administrator keeps",
+            )
+        placed[word] = str(inside)
+    return placed
+
+
+def _problems(error: ValidationError) -> str:
+    """What is wrong, without the values: one of them might be a secret that was written where it does not belong."""
+    return "；".join(
+        f"{'.'.join(map(str, p['loc'])) or '(connection)'}: {p['msg']}" for p in error.errors(include_input=False, include_url=False)
+    )
+
+
+def validate(system: System) -> list[tuple[str, str]]:
+    """What the registration says that its connector kinds do not understand, as (Chinese, English)."""
+    said: list[tuple[str, str]] = []
+    for via, connection in system.connections.items():
+        kind = kinds().get(connection.connector)
+        if kind is None:
+            known = "、".join(kinds())
+            said.append(
+                (
+                    f"connections.{via}: 没有连接方式 {connection.connector}；有：{known}",
+                    f"connections.{via}: no connector {connection.connector}; there are: {known}",
+                )
+            )
+            continue
+        try:
+            kind.Options.model_validate(connection.options)
+        except ValidationError as error:
+            problems = _problems(error)
+            said.append((f"connections.{via}: {problems}", f"connections.{via}: {problems}"))
+        for name, dataset in system.datasets.items():
+            if dataset.read and dataset.read.via == via:
+                said += _words(f"datasets.{name}.read", dataset.read, connection.connector, kind.WORDS | COMMON)
+    return said
+
+
+def _words(where: str, read: Read, kind: str, known: frozenset[str]) -> list[tuple[str, str]]:
+    unknown = sorted(read.model_fields_set - known)
+    return [
+        (
+            f"{where}.{word}: 连接方式 {kind} 用不到这个词；可用：{'、'.join(sorted(known))}",
+            f"{where}.{word}: {kind} has no use for this word; it knows: {', '.join(sorted(known))}",
+        )
+        for word in unknown
+    ]
