@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-import json
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -47,6 +47,22 @@ class Result:
     def said(self) -> tuple[str, str]:
         """The finding for a person, Chinese and English; counts only, no values of rows."""
         return said(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Result:
+        """What `as_json` wrote."""
+        detail, raised = kept["result"], kept["exception_info"]["raised_exception"]
+        observed = detail.get("observed_value")
+        return cls(
+            kept["expectation_config"],
+            "not checked" if raised else bool(kept["success"]),
+            observed if observed is not None else detail.get("element_count", 0),
+            detail.get("missing_count", 0),
+            detail.get("unexpected_count", 0),
+            observed,
+            tuple(detail.get("partial_unexpected_index_list", ())),
+            kept["exception_info"]["exception_message"] or "",
+        )
 
     def as_json(self) -> dict[str, Any]:
         unchecked = self.verdict == "not checked"
@@ -89,6 +105,11 @@ class Verdict:
 
     suite: str
     results: list[Result]
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Verdict:
+        """What hub.findings keeps, for whoever shows it."""
+        return cls(kept["suite_name"], [Result.from_json(r) for r in kept["results"]])
 
     @property
     def passed(self) -> bool:
