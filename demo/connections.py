@@ -17,6 +17,13 @@ from demo.serve_files import drop
 from demo.sides import Side, folder, noted
 
 
+class _Plain(yaml.SafeDumper):
+    """The hub reads no anchors and aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
 def write(home: Path, played: dict[str, Side], server: postgres.Server | None, port: int) -> None:
     keys = noted(home, "keys")
     connections = _read(home / "connections.yml")
@@ -67,5 +74,5 @@ def _write(file: Path, content: dict[str, Any]) -> None:
     half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
         out.write("# Written by hub demo up; entries of other systems are left alone.\n")
-        yaml.safe_dump(content, out, allow_unicode=True, sort_keys=True)
+        yaml.dump(content, out, Dumper=_Plain, allow_unicode=True, sort_keys=True)
     half.replace(file)
