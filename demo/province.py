@@ -347,18 +347,18 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def prepare(home: Path, url: str | None = None) -> Province:
-    """Bring the platform up empty and write its address into connections.yml; without a URL it is a SQLite file.
+    """Bring the platform up and write its address into connections.yml; without a URL it is a SQLite file.
 
-    A platform that this HUB_HOME has already brought up is left as it is.
+    A platform new to this HUB_HOME is emptied first; one it knows keeps what it has taken, also at a new host or port.
     """
     note = home / "demo" / "province.json"
-    if note.exists():
-        return Province(json.loads(note.read_text("utf-8"))["url"])
+    known = sa.make_url(json.loads(note.read_text("utf-8"))["url"]) if note.exists() else None
+    file = sa.URL.create("sqlite", database=str(home / "demo" / "province.sqlite"))
+    address = sa.make_url(url) if url else known or file
     note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = home / "demo" / "province.sqlite"
-    address = sa.make_url(url) if url else sa.URL.create("sqlite", database=str(file))
     province = Province(address.render_as_string(hide_password=False))
-    _empty(province)
+    if known is None or (known.get_backend_name(), known.database) != (address.get_backend_name(), address.database):
+        _empty(province)
     _enter(home, address)
     _private(note, json.dumps({"url": address.render_as_string(hide_password=False)}))
     return province

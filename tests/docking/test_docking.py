@@ -516,6 +516,23 @@ def test_a_platform_that_is_away_keeps_the_package(small):
     assert small.ledger.delivery(delivery.id).status == "prepared"
 
 
+def test_a_platform_that_moves_keeps_its_copy_and_a_new_one_is_made_good_by_a_full_package(small):
+    small.share(**{ALLOWANCE: [row(1)], PENSION: []})
+    small.send()
+    (small.home / "connections.yml").write_text(yaml.safe_dump({"a/b": {"main": {}}, "province/platform": {"main": {"dialect": "lost"}}}))
+    prepare(small.home).close()
+    assert set(yaml.safe_load((small.home / "connections.yml").read_text())) == {"a/b", "province/platform"}
+    assert (small.home / "connections.yml").stat().st_mode & 0o777 == 0o600
+    assert small.equal() == 1
+    small.province.close()
+    small.city = city(profile={"refusals": {"E02": {"next_zh": "自动全量报送", "full": True}}})
+    small.province = prepare(small.home, f"sqlite:///{small.home}/other.sqlite")
+    small.share(**{ALLOWANCE: [row(1), row(2)]})
+    assert small.send().code == "E02"
+    assert small.send().status == "taken"
+    assert small.equal() == 2
+
+
 STEPS = ["package._write", "package.Ledger.prepare", "package._remember", "deliver._announce", "deliver.Ledger.sent", "receipts._keep"]
 
 
