@@ -20,6 +20,11 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(…)"
 
+    def get(self, name: str) -> str | None:
+        """user, password, token or api_key."""
+        value: str | None = getattr(self, name)
+        return value
+
     def scrub(self, text: str) -> str:
         """The text without any of the values, for messages that come from a driver."""
         for value in (self.password, self.token, self.api_key):

@@ -1,0 +1,290 @@
+"""A pull of one table: what is asked for, through which window, and what may be concluded at its end.
+
+Everything about one pull is read in one transaction: the count, the largest cursor value, the rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from connectors.contract import Answer, Batch, Cursor, Pull
+from connectors.database.dialects import Dialect, Field, path, rows
+from connectors.database.expected import first_incomplete
+from connectors.database.window import Window, all_of, earlier, written
+from connectors.patience import paced, steady, within
+from connectors.wording import Who, gone, senseless
+from schemas.errors import SourceChanged, SourceUnavailable
+from schemas.registration import Dataset
+
+if TYPE_CHECKING:
+    from connectors.database import Database
+
+BATCH = 100_000
+
+
+class Reading(Protocol):
+    """One read-only transaction, by either path."""
+
+    fast: bool
+
+    def one(self, sql: str) -> tuple[Any, ...]: ...
+    def stream(self, sql: str, fields: list[Field], size: int) -> Iterator[pa.RecordBatch]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a dataset asks of a table as it is now."""
+
+    table: str  # quoted
+    fields: list[Field]
+    window: Window | None
+    only: tuple[str, ...]
+    unmapped: tuple[str, ...]
+    rows: int | None  # an estimate
+
+
+def wanted(database: Database, who: Who, dataset: Dataset, since: Cursor | None) -> Wanted:
+    """Look at the table and the clock; the connection is closed again."""
+    session = database.session()
+    try:
+        dialect, read = database.dialect, dataset.reading
+        assert read.table is not None
+        told = dialect.fields(session.connection, read.table)
+        if not told:
+            raise _no_table(database, who, session.connection, read.table)
+        by_name = {f.name: f for f in told}
+        names = _named(dataset, by_name)
+        if missing := [n for n in dict.fromkeys([*names, *_needed(dataset)]) if n not in by_name]:
+            raise gone(who, missing, by_name, f"表 {read.table}", f"the table {read.table}")
+        only = tuple(_only(dialect, by_name[c], values) for c, values in read.only.items())
+        at = read.changes.at if read.changes else read.cursor
+        window = _window(database, who, dataset, by_name[at], only, since, session.connection) if at else None
+        expected = _expected(dialect, session.connection, read.table, window)
+        unmapped = tuple(n for n in by_name if n not in names and n not in dataset.ignore and n not in _needed(dataset))
+        return Wanted(path(dialect, read.table), [by_name[n] for n in names], window, only, unmapped, expected)
+    finally:
+        session.close()
+
+
+def _named(dataset: Dataset, by_name: dict[str, Field]) -> list[str]:
+    return list(dataset.columns) or [n for n in by_name if n not in dataset.ignore]
+
+
+def _needed(dataset: Dataset) -> list[str]:
+    read = dataset.reading
+    changes = read.changes
+    more = [c for c in (changes.kind, changes.at, changes.batch, changes.receipt) if c] if changes else []
+    return [*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted, *more]
+
+
+def _only(dialect: Dialect, field: Field, values: tuple[str, ...]) -> str:
+    name = dialect.quoted(field.name) if field.family != "text" or field.text == dialect.quoted(field.name) else field.text
+    return f"{name} IN ({', '.join(dialect.value(field, v) if name != field.text else dialect.literal(v) for v in values)})"
+
+
+def _expected(dialect: Dialect, connection: sa.Connection, table: str, window: Window | None) -> int | None:
+    """How many rows will come, roughly: counted where the window is small against the table."""
+    estimate = dialect.estimate(connection, table)
+    if window is None or window.last is None or (estimate is not None and estimate < BATCH // 5):
+        return estimate
+    counted = rows(connection, f"SELECT count(*) FROM {path(dialect, table)}{all_of([*window.base, *window.seen()])}")
+    return int(counted[0][0])
+
+
+def _window(
+    database: Database, who: Who, dataset: Dataset, field: Field, only: tuple[str, ...], since: Cursor | None, connection: sa.Connection
+) -> Window:
+    read, dialect = dataset.reading, database.dialect
+    assert read.table is not None
+    table = path(dialect, read.table)
+    last = since.get("value") if since else None
+    lower = earlier(last, read.overlap) if last is not None else None
+    if last is not None and lower is None:
+        raise senseless(
+            who,
+            f"增量列 {field.name} 的值不是时间，不能使用 overlap",
+            f"the cursor column {field.name} holds no times, overlap cannot be used",
+        )
+    bound = None
+    if read.lag:
+        like = last or _sample(database, connection, table, field)
+        now = (dialect.clock(connection) or dt.datetime.now(dt.UTC)) - read.lag
+        bound = written(now, field, like, database.system.timezone)
+        if bound is None and like is not None:
+            raise senseless(
+                who, f"增量列 {field.name} 的值不是时间，不能使用 lag", f"the cursor column {field.name} holds no times, lag cannot be used"
+            )
+    before = first_incomplete(dialect, connection, table, read.changes, field, since) if read.changes else None
+    return Window(dialect, field, only, read.null_cursor == "read", last, lower, bound, before)
+
+
+def _sample(database: Database, connection: sa.Connection, table: str, field: Field) -> str | None:
+    column = database.dialect.quoted(field.name)
+    found = rows(connection, f"SELECT {field.text} FROM {table} WHERE {column} = (SELECT max({column}) FROM {table})")
+    return str(found[0][0]) if found else None
+
+
+def _no_table(database: Database, who: Who, connection: sa.Connection, table: str) -> SourceChanged:
+    now = [name for name, _ in database.dialect.tables(connection)]
+    near = [n for n in now if n.lower().rpartition(".")[2] == table.lower().rpartition(".")[2]]
+    shown = near or now[:20]
+    more = "" if len(shown) == len(now) or near else f" …({len(now)})"
+    return SourceChanged(
+        f"{who}: 找不到登记的表 {table}（或无权读取）；现有：{'、'.join(shown) or '没有可读的表'}{more}",
+        f"{who}: the registered table {table} is not there or may not be read; there are: {', '.join(shown) or 'no readable tables'}{more}",
+        next_zh=f"请系统主管部门确认表名与授权，再修改 systems/{who.system}.yml 的 read.table",
+        next_en=f"ask the owner about the table's name and grants, then edit read.table in systems/{who.system}.yml",
+    )
+
+
+def prepare(database: Database, who: Who, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any]) -> Pull:
+    """The pull, with its schema known and its transaction open."""
+    wait = database.limits.timeout.total_seconds()
+    ask = within(wait, lambda: wanted(database, who, dataset, since))
+    reading = within(wait, lambda: database.reader(ask.rows))
+    window = ask.window
+    counted = within(database.limits.patience.total_seconds(), lambda: _look(database, reading, ask))
+    fields = [f.as_text() if f.name in counted.odd else f for f in ask.fields]
+    where = window.rows(counted.upper) if window else all_of(list(ask.only))
+    sql = f"SELECT {_select(database.dialect, fields)} FROM {ask.table}{where}"
+    limit = asked.get("rows")
+    if limit is not None:
+        sql += f" LIMIT {int(limit)}"
+    pull = Pull(pa.schema([pa.field(f.name, f.arrow) for f in fields]), iter(()))
+    if ask.unmapped:
+        pull.notes["unmapped"] = list(ask.unmapped)
+    if window and window.before is not None:
+        pull.notes["late"] = [f"{window.field.name} >= {window.before}"]
+    pull.batches = _batches(database, who, dataset, reading, pull, sql, fields, ask, counted, since, limited=limit is not None)
+    return pull
+
+
+def _select(dialect: Dialect, fields: list[Field]) -> str:
+    return ", ".join(f.select if f.select == dialect.quoted(f.name) else f"{f.select} AS {dialect.quoted(f.name)}" for f in fields)
+
+
+@dataclass(frozen=True)
+class Counted:
+    rows: int
+    upper: str | None  # the largest value in the window
+    forward: bool  # whether it is at or after the last cursor
+    odd: frozenset[str]  # columns with a value Arrow cannot carry
+
+
+def _look(database: Database, reading: Reading, ask: Wanted) -> Counted:
+    """One pass at the far side, in the transaction the rows will be read in."""
+    dialect, window = database.dialect, ask.window
+    odd = [f for f in ask.fields if f.odd]
+    upper, forward = None, True
+    if window:
+        column = dialect.quoted(window.field.name)
+        top = f"SELECT max({column}) AS {column} FROM {ask.table}{all_of([*window.base, *window.seen()])}"
+        ahead = f"{column} >= {dialect.value(window.field, window.last)}" if window.last is not None else "1 = 1"
+        found = reading.one(f"SELECT {window.field.text} AS a, CASE WHEN {ahead} THEN 1 ELSE 0 END AS b FROM ({top}) t")
+        upper, forward = (None if found[0] is None else str(found[0])), bool(found[1])
+    where = window.rows(upper) if window else all_of(list(ask.only))
+    strange = "".join(f", coalesce(max(CASE WHEN {f.odd} THEN 1 ELSE 0 END), 0) AS o{n}" for n, f in enumerate(odd))
+    row = reading.one(f"SELECT count(*) AS n{strange} FROM {ask.table}{where}")
+    return Counted(int(row[0]), upper, forward, frozenset(f.name for f, flag in zip(odd, row[1:], strict=True) if flag))
+
+
+def _batches(
+    database: Database, who: Who, dataset: Dataset, reading: Reading, pull: Pull, sql: str, fields: list[Field],
+    ask: Wanted, counted: Counted, since: Cursor | None, *, limited: bool,
+) -> Iterator[Batch]:  # fmt: skip
+    limits, seen = database.limits, 0
+    size = BATCH if reading.fast else min(20_000, limits.rows_per_second or BATCH)
+    hung = False
+    try:
+        stream = steady(reading.stream(sql, fields, size), limits.timeout.total_seconds(), limits.patience.total_seconds())
+        for batch in paced(stream, lambda b: b.num_rows, limits.rows_per_second):
+            seen += batch.num_rows
+            yield Batch(batch)
+        if not limited:
+            if seen < counted.rows:
+                raise _short(who, seen, counted.rows)
+            pull.cursor = _next(database, dataset, reading, ask, counted, since)
+            if not dataset.reading.changes and (since is None or not dataset.reading.incremental):
+                pull.whole = frozenset({""})
+            if dataset.reading.changes and pull.cursor:
+                pull.notes |= {"upto": pull.cursor["value"], "from": ask.window.lower if ask.window else None}
+        else:
+            pull.cursor = since
+    except GeneratorExit:
+        raise
+    except Exception as error:  # noqa: BLE001 - translated
+        hung = type(error).__name__ == "Late"
+        raise database.failure(error, who) from None
+    finally:
+        if not hung:  # a driver that hangs would hang again while closing
+            database.let_go(reading)
+
+
+def _short(who: Who, seen: int, expected: int) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{who}: 应有 {expected} 行，只读到 {seen} 行，本次结果作废",
+        f"{who}: {expected} rows were there, only {seen} arrived; this read is void",
+        next_zh="枢纽会自动重试；反复发生时请系统运维单位检查数据库",
+        next_en="the hub tries again; if it repeats, have the operator look at the database",
+    )
+
+
+def _next(database: Database, dataset: Dataset, reading: Reading, ask: Wanted, counted: Counted, since: Cursor | None) -> Cursor | None:
+    """The largest value seen, and how many rows stood near it, so that a later look can tell whether anything moved."""
+    window = ask.window
+    if window is None:
+        return None
+    value = counted.upper if counted.upper is not None and counted.forward else window.last
+    if value is None:
+        return since
+    cursor: Cursor = {"value": value, **_standing(database, reading.one, dataset, ask, value)}
+    return cursor
+
+
+def _standing(database: Database, one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, Any]:
+    window = ask.window
+    assert window is not None
+    column = database.dialect.quoted(window.field.name)
+    standing: dict[str, Any] = {"near": int(one(f"SELECT count(*) AS n FROM {ask.table}{window.near(value, dataset.reading.overlap)}")[0])}
+    if window.nulls:
+        standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'{column} IS NULL'])}")[0])
+    return standing
+
+
+def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> Answer:
+    """Whether the far side stands as it did at that cursor."""
+    ask = wanted(database, who, dataset, since)
+    session = database.session()
+    try:
+        counted = _look(database, session, Wanted(ask.table, [], ask.window, ask.only, (), None))
+        if counted.upper is not None and counted.forward and counted.upper != since["value"]:
+            return "changed"
+        now = _standing(database, session.one, dataset, ask, since["value"])
+        if now.get("nulls"):
+            return "cannot tell"  # a row without a mark may have changed
+        return "unchanged" if now == {k: since.get(k) for k in now} else "changed"
+    finally:
+        session.close()
+
+
+def keys_of(database: Database, who: Who, dataset: Dataset) -> pa.RecordBatchReader:
+    """The key columns of every row there is, as a stream."""
+    wait = database.limits.timeout.total_seconds()
+    ask = within(wait, lambda: wanted(database, who, dataset, None))
+    by_name = {f.name: f for f in ask.fields}
+    fields = [by_name[k] for k in dataset.reading.key]
+    reading = within(wait, lambda: database.reader(ask.rows))
+    narrow = Wanted(ask.table, fields, None, ask.only, (), None)
+    counted = within(database.limits.patience.total_seconds(), lambda: _look(database, reading, narrow))
+    fields = [f.as_text() if f.name in counted.odd else f for f in fields]
+    sql = f"SELECT {_select(database.dialect, fields)} FROM {ask.table}{all_of(list(ask.only))}"
+    pull = Pull(pa.schema([pa.field(f.name, f.arrow) for f in fields]), iter(()))
+    batches = _batches(database, who, dataset, reading, pull, sql, fields, narrow, counted, None, limited=True)
+    return pa.RecordBatchReader.from_batches(pull.schema, (b.rows for b in batches if b.rows is not None))

@@ -1,0 +1,94 @@
+"""The fast path: an in-memory DuckDB with the product's scanner. Our SQL runs at the far side, rows arrive as Arrow.
+
+One connection, one transaction, no thread beside it: what the far side sees is what the other path would show it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb_extensions import import_extension
+
+from connectors.database.dialects import Dialect, Field
+from connectors.secrets import Secret
+from schemas.registration import Limits
+
+_copying = threading.Lock()  # two threads must not unpack one extension at a time
+
+
+class Scanner:
+    """Queries of one database in one read-only transaction."""
+
+    fast = True
+
+    def __init__(self, dialect: Dialect, options: Any, secret: Secret, limits: Limits, timezone: str) -> None:
+        self._dialect = dialect
+        self._con = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "threads": 1,
+                "memory_limit": "512MB",
+                "python_enable_replacements": "false",
+            }
+        )
+        try:
+            with _copying:
+                import_extension(dialect.scanner, con=self._con)
+            self._con.execute(f"LOAD {dialect.scanner}; SET enable_progress_bar = false; SET TimeZone = 'UTC'")
+            place, settings = dialect.attach(options, limits, timezone, limits.patience.total_seconds())
+            for setting in settings:
+                self._con.execute(setting)
+            kind = dialect.scanner.removesuffix("_scanner")
+            with_secret = self._keep(kind, options, secret) if kind != "sqlite" else ""
+            self._con.execute(f"ATTACH {_text(place)} AS far (TYPE {kind}{with_secret}, READ_ONLY)")
+            self._con.execute("BEGIN")
+        except BaseException:
+            self._con.close()
+            raise
+
+    def _keep(self, kind: str, options: Any, secret: Secret) -> str:
+        """Credentials as a secret of this connection: unlike an attach text it is not shown in an error."""
+        words = {
+            "HOST": options.host, "PORT": options.port, "DATABASE": options.database,
+            "USER": secret.get("user"), "PASSWORD": secret.get("password"),
+        }  # fmt: skip
+        said = ", ".join(f"{k} {_text(str(v))}" for k, v in words.items() if v is not None)
+        self._con.execute(f"CREATE SECRET far (TYPE {kind}, {said})")
+        return ", SECRET far"
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        row = self._con.execute(f"SELECT * FROM {self._dialect.query}('far', {_text(sql)})").fetchone()
+        assert row is not None
+        return tuple(row)
+
+    def stream(self, sql: str, fields: list[Field], size: int) -> Iterator[pa.RecordBatch]:
+        columns = ", ".join(f"unhex({_name(f.name)}) AS {_name(f.name)}" if f.hexed else _name(f.name) for f in fields)
+        schema = pa.schema([pa.field(f.name, f.arrow) for f in fields])
+        found = self._con.execute(f"SELECT {columns} FROM {self._dialect.query}('far', {_text(sql)})")
+        for batch in found.to_arrow_reader(size):
+            if self._dialect.name == "sqlite":
+                batch.validate(full=True)  # SQLite stores any bytes as text
+            yield batch if batch.schema.types == schema.types else _as(batch, schema)
+
+    def close(self) -> None:
+        self._con.close()
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [c if c.type == f.type else c.cast(f.type, safe=f.type != pa.float32()) for c, f in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _text(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("NUL in SQL")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
