@@ -106,7 +106,7 @@ class CsvFile:
             self._hash.update(file.read(start))
             self._line = self.read.header[-1]
             source = _Utf8(self, file)
-            options = pacsv.ReadOptions(column_names=_distinct(names), block_size=CHUNK)
+            options = pacsv.ReadOptions(column_names=_distinct(names), block_size=CHUNK, use_threads=False)
             parsing = pacsv.ParseOptions(
                 delimiter=self.read.delimiter,
                 quote_char=self.read.quote,

@@ -117,7 +117,7 @@ def read_city(systems: Path | None = None, schemas: Path | None = None, *, broke
         every = list(dict.fromkeys(said for told in wrong.values() for said in told))
         raise refused(systems, [z.strip() for z, _ in every], [e.strip() for _, e in every])
     if broken is not None:
-        broken |= {p: refused(systems / p, [z.strip() for z, _ in told], [e.strip() for _, e in told]) for p, told in wrong.items()}
+        broken |= {p: refused(systems / (f"{p}.yml" if "/" in p else f"{p}/_department.yml"), [z.strip() for z, _ in told], [e.strip() for _, e in told]) for p, told in wrong.items()}
         found = {p: s for p, s in found.items() if p not in wrong and s.department not in wrong}
     settings = read(systems / "_city.yml", Settings)
     return City(settings, departments, found, records, codes, derived)
@@ -152,7 +152,7 @@ def _against(system: System, path: Path, records: dict[str, Record], codes: dict
                 f"{at('datasets', name, 'fields', field)}: 记录类型 {record.name} 没有字段 {field}；有：{known}",
                 f"{at('datasets', name, 'fields', field)}: record type {record.name} has no field {field}; it has: {known}",
             )
-        for field in sorted({f for f in record.fields if record.holds(f)} - set(dataset.fields)):
+        for field in sorted({f for f in record.fields if record.must(f)} - set(dataset.fields)):
             yield (
                 f"{at('datasets', name, 'fields')}: 缺少 {record.name} 的必需字段 {field}",
                 f"{at('datasets', name, 'fields')}: the deciding field {field} of {record.name} is not mapped",

@@ -76,9 +76,13 @@ class Record(Closed):
             raise ValueError(f"{'、'.join(unknown)} 不在 fields 中")
         return self
 
+    def must(self, field: str) -> bool:
+        """Whether an empty value of this field holds the row."""
+        return field in self.identity or self.fields[field].required
+
     def holds(self, field: str) -> bool:
-        """Whether an empty or unconvertible value of this field holds the row."""
-        return field in self.identity or self.fields[field].required or self.fields[field].decides
+        """Whether a value of this field that cannot be converted holds the row."""
+        return self.must(field) or self.fields[field].decides
 
 
 class DerivedColumn(Closed):

@@ -295,7 +295,7 @@ def _quarantine(con: duckdb.DuckDBPyConnection, name: str, held: str, incoming: 
     )
     con.execute(f"""
         COPY (
-            SELECT coalesce(_key, _slice || chr(31) || coalesce(value, md5("row"))) AS _key, * EXCLUDE (_key)
+            SELECT coalesce(_key, _slice || chr(31) || coalesce(value || '-', '') || md5(coalesce(raw, encode("row")))) AS _key, * EXCLUDE (_key)
             FROM (SELECT *, NULL::VARCHAR AS value, NULL::BLOB AS raw FROM {held} {unread})
         ) TO {literal(str(path))}""")
     return path if one(con, f"SELECT count(*) FROM read_parquet({literal(str(path))})")[0] else None

@@ -82,7 +82,7 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) ->
         text = f"CAST({quoted('t ' + name)} AS VARCHAR)"
         if not direct and spec.type != "text":
             failures.append(_failure(f"{quoted('t ' + name)} IS NOT NULL AND {column} IS NULL", name, word.reason, text))
-        if record.holds(name):
+        if record.must(name):
             failures.append(_failure(f"{quoted('t ' + name)} IS NULL", name, "required", "NULL"))
     failed = f"list_filter([{', '.join(failures)}], x -> x IS NOT NULL)" if failures else _NOTHING
     kept = ", ".join(quoted(n) for n in fields)
