@@ -37,7 +37,9 @@ _REFUSING = re.compile(
     "密码|口令|密钥|令牌|凭证|签名|未登录|登录|权限|未授权|授权|认证|鉴权|账号|停用|token|unauthori|forbidden|permission|credential|password|api.?key",
     re.IGNORECASE,
 )
-_PASSING = re.compile("繁忙|稍后|稍候|超时|频繁|限流|系统异常|内部错误|busy|timeout|time-out|timed out|try again|internal error|too many", re.IGNORECASE)
+_PASSING = re.compile(
+    "繁忙|稍后|稍候|超时|频繁|限流|系统异常|内部错误|busy|timeout|time-out|timed out|try again|internal error|too many", re.IGNORECASE
+)
 
 
 class Number(str):
@@ -60,7 +62,7 @@ class Login(Closed):
     user: str = "username"
     password: str = "password"  # noqa: S105 - the name of a parameter
     form: bool = False  # as a form; JSON otherwise
-    more: dict[str, str] = {}  # for example grant_type
+    more: Mapping[str, str] = {}  # for example grant_type
 
 
 class Options(Closed):
@@ -171,7 +173,9 @@ class Client:
                     raise
                 self._token, renewed = None, True  # it may only have run out
 
-    def _patiently(self, who: Who, method: str, url: str, params: Mapping[str, str] | None, json_body: Any = None, form: Any = None) -> Reply:
+    def _patiently(
+        self, who: Who, method: str, url: str, params: Mapping[str, str] | None, json_body: Any = None, form: Any = None
+    ) -> Reply:
         for attempt in range(1, TRIES + 1):
             try:
                 return self._once(who, method, url, params, json_body, form)
@@ -191,7 +195,15 @@ class Client:
             self._in_time(who, url)
             try:
                 with self._session.request(
-                    method, url, params=params, headers=headers, json=json_body, data=form, timeout=self._timeout(), stream=True, allow_redirects=False,
+                    method,
+                    url,
+                    params=params,
+                    headers=headers,
+                    json=json_body,
+                    data=form,
+                    timeout=self._timeout(),
+                    stream=True,
+                    allow_redirects=False,
                 ) as response:
                     if response.is_redirect and not asking_token:
                         url, params = self._redirected(who, url, response), None
@@ -327,7 +339,7 @@ class Client:
         )
 
     def _known(self, who: Who, word: str) -> str:
-        value = self._secret.get(word)
+        value: str | None = getattr(self._secret, word)
         if not value:
             raise SourceRefused(
                 f"{who}: 认证方式 {self.options.auth} 需要密钥中的 {word}，密钥库中没有",
@@ -363,9 +375,10 @@ class Client:
 
     def _clean(self, said: str) -> str:
         """What the far side said, without secrets, long numbers (a person's, perhaps) and length."""
-        said = self._secret.scrubbed(said)
-        if self._token:
-            said = said.replace(self._token, "***")
+        secret = self._secret
+        for value in (secret.password, secret.token, secret.api_key, self._token):
+            if value:
+                said = said.replace(value, "***")
         return re.sub(r"\d{7,}[\dXx]?", "***", said)[:200]
 
     def _quoted(self, body: Any) -> str:

@@ -1,0 +1,140 @@
+"""A long list handed out in pieces: by page number, offset, cursor, Link header, or all at once.
+
+    ask, read, fixed parameters  ->  Sheet, Sheet, …
+
+A far side that repeats itself, breaks off or never ends is an error here; whether all rows came is judged by the reader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.rest_client import Reply, held
+from connectors.wording import Who
+from schemas.errors import SourceChanged
+from schemas.registration import Page, Read
+
+Ask = Callable[[str, Mapping[str, str] | None], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One piece of the list."""
+
+    rows: list[Any]
+    total: int | None  # how many there are in all, when the interface says so
+    reply: Reply
+
+
+def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Iterator[Sheet]:
+    """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
+    page = read.page or Page(kind="none")
+    rows = min(size or page.rows, page.rows)
+    link: str | None = str(read.path)
+    asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(rows)}), **_first(page)}
+    received, before, seen = 0, "", set[str]()
+    number = _start(page)
+    while link is not None:
+        reply = ask(link, asked)
+        sheet = Sheet(_rows(who, read, reply), _total(who, page, read, reply), reply)
+        digest = _digest(sheet.rows)
+        if sheet.rows and digest == before:
+            raise _circles(who, page, received)
+        before = digest
+        received += len(sheet.rows)
+        yield sheet
+        match page.kind:
+            case "none":
+                return
+            case "page" | "offset":
+                if not sheet.rows or (sheet.total is not None and received >= sheet.total):
+                    return
+                number = number + 1 if page.kind == "page" else number + len(sheet.rows)
+                asked = {**(asked or {}), page.number: str(number)}
+            case "cursor":
+                following = _next(who, page, reply)
+                if following is None:
+                    return
+                if following in seen:
+                    raise _circles(who, page, received)
+                seen.add(following)
+                asked = {**(asked or {}), page.number: following}
+            case "link":
+                link, asked = reply.following, None
+                if link in seen:
+                    raise _circles(who, page, received)
+                seen.add(str(link))
+
+
+def _start(page: Page) -> int:
+    """An offset counts from nought unless somebody says otherwise."""
+    return 0 if page.kind == "offset" and "start" not in page.model_fields_set else page.start
+
+
+def _first(page: Page) -> dict[str, str]:
+    return {page.number: str(_start(page))} if page.kind in ("page", "offset", "link") else {}
+
+
+def _rows(who: Who, read: Read, reply: Reply) -> list[Any]:
+    """The list in the answer; null stands for an empty one."""
+    try:
+        found = held(reply.body, read.rows)
+    except KeyError as missing:
+        raise _shape(who, read.rows, "列表", "the list", missing.args[1]) from None
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise _shape(who, read.rows, "列表", "the list", sorted(found) if isinstance(found, dict) else [])
+    return found
+
+
+def _total(who: Who, page: Page, read: Read, reply: Reply) -> int | None:
+    if page.total is None:
+        return None
+    try:
+        found = held(reply.body, page.total)
+    except KeyError as missing:
+        raise _shape(who, page.total, "总数", "the total", missing.args[1]) from None
+    if isinstance(found, str) and found.strip().isdigit():
+        return int(found)
+    if found is None and not _rows(who, read, reply):
+        return 0
+    raise _shape(who, page.total, "总数", "the total", [])
+
+
+def _next(who: Who, page: Page, reply: Reply) -> str | None:
+    """The cursor of the next piece; empty, null or false is the end."""
+    if page.next is None:
+        raise SourceChanged(f"{who}: page.kind: cursor 须写明 page.next", f"{who}: page.kind: cursor needs page.next")
+    try:
+        found = held(reply.body, page.next)
+    except KeyError:
+        return None
+    return str(found) if isinstance(found, str) and found else None
+
+
+def _digest(rows: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()
+
+
+def _shape(who: Who, path: str, zh: str, en: str, have: list[str]) -> SourceChanged:
+    return SourceChanged(
+        f"{who}: 应答中 {path or '最外层'} 处不是{zh}；那里现有：{'、'.join(have) or '无'}",
+        f"{who}: the answer does not hold {en} at {path or 'its top'}; there is: {', '.join(have) or 'nothing'}",
+        next_zh=f"请系统主管部门确认接口变更，再修改 systems/{who.system}.yml 的 read",
+        next_en=f"ask the owner about the change, then edit read in systems/{who.system}.yml",
+    )
+
+
+def _circles(who: Who, page: Page, received: int) -> SourceChanged:
+    return SourceChanged(
+        f"{who}: 接口重复给出同一页（已收 {received} 行），翻页参数 {page.number} 可能不起作用，或最后一页没有尽头",
+        f"{who}: the interface gives the same page again (after {received} rows); its parameter {page.number} may have no effect, "
+        "or its last page has no end",
+        next_zh="核对 read.page 的 kind、number、start；有总数的请写明 page.total",
+        next_en="check kind, number and start of read.page; give page.total if the interface has one",
+    )

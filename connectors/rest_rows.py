@@ -1,0 +1,151 @@
+"""JSON rows become Arrow columns of text, and what they say about time becomes a cursor.
+
+[{…}, …]  ->  RecordBatch (all VARCHAR), its rejects, the largest value seen, a digest of the window's last rows
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.rest_client import text
+from schemas.pull import REJECTS
+from schemas.registration import Read
+
+EPOCH = {"seconds": 1, "milliseconds": 1000}  # words for since.format
+_SORTABLE = re.compile(r"\d{4}[-/.]?\d\d[-/.]?\d\d")  # as text it sorts as time does
+_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%Y%m%d%H%M%S", "%Y%m%d", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y")
+
+
+def column(rows: list[dict[str, Any]], name: str) -> pa.Array:
+    values = [row.get(name) for row in rows]
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid, UnicodeEncodeError):
+        made = (text(v) for v in values)
+        return pa.array([v if v is None else v.encode("utf-8", "backslashreplace").decode() for v in made], pa.string())
+
+
+def batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([column(rows, name) for name in schema.names], schema=schema)
+
+
+def sorted_out(rows: list[Any], position: int) -> tuple[list[dict[str, Any]], pa.RecordBatch | None]:
+    """The rows that are objects, and the rest as rejects."""
+    good = [row for row in rows if isinstance(row, dict)]
+    if len(good) == len(rows):
+        return good, None
+    bad = [(position + n, row) for n, row in enumerate(rows) if not isinstance(row, dict)]
+    made = [[p for p, _ in bad], ["not_an_object"] * len(bad), [str(text([row])).encode("utf-8", "backslashreplace") for _, row in bad]]
+    return good, pa.RecordBatch.from_arrays([pa.array(v, t) for v, t in zip(made, REJECTS.types, strict=True)], schema=REJECTS)
+
+
+def keys_of(rows: list[dict[str, Any]]) -> list[str]:
+    """Every name in the rows, in the order they are met."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+@dataclass
+class Distinct:
+    """How many different rows came."""
+
+    prints: list[Any] = field(default_factory=list)
+    received: int = 0
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Sixty-four bits stand for a row; they are only compared within one pull."""
+        self.received += rows.num_rows
+        if rows.num_rows:
+            filled = [pc.fill_null(c, "\x00") for c in rows.columns]
+            joined = pc.binary_join_element_wise(*filled, "\x1f") if len(filled) > 1 else filled[0]
+            self.prints.append(np.fromiter(map(hash, joined.to_pylist()), np.int64, rows.num_rows))
+
+    @property
+    def count(self) -> int:
+        return int(np.unique(np.concatenate(self.prints)).size) if self.prints else 0
+
+
+def moment(value: str, form: str, zone: ZoneInfo) -> dt.datetime | None:
+    """A time as the far side writes it, in its own zone; None when it is none."""
+    value = value.strip()
+    if re.fullmatch(r"\d{10}|\d{13}", value) and form in EPOCH:
+        return dt.datetime.fromtimestamp(int(value) / (1000 if len(value) == 13 else 1), zone).replace(tzinfo=None)
+    for one in (form, *_FORMS):
+        try:
+            return dt.datetime.strptime(value, one).replace(tzinfo=None)  # noqa: DTZ007 - the system's own wall clock
+        except ValueError:
+            continue
+    try:
+        made = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return made.astimezone(zone).replace(tzinfo=None) if made.tzinfo else made
+
+
+def written(at: dt.datetime, form: str, zone: ZoneInfo) -> str:
+    """A time as the interface takes it."""
+    if form in EPOCH:
+        return str(int(at.replace(tzinfo=zone).timestamp() * EPOCH[form]))
+    return at.strftime(form)
+
+
+class Latest:
+    """The largest cursor value, and the rows of the window that the next read will see again."""
+
+    def __init__(self, read: Read, zone: ZoneInfo, now: dt.datetime, before: str | None, names: Sequence[str]) -> None:
+        self.name, self.overlap, self.zone = str(read.cursor), read.overlap, zone
+        self.form = read.since.format if read.since else "%Y-%m-%d %H:%M:%S"
+        self.ceiling = now + dt.timedelta(days=1)  # a value of the year 9999 must not end all reading
+        self.value = before
+        self.names = names
+        self._kept: list[tuple[str, str]] = []
+
+    def add(self, rows: list[dict[str, Any]], values: pa.Array) -> None:
+        found = pc.unique(values.drop_null()).to_pylist()
+        known = {v: o for v in found if (o := self._order(v)) is not None}
+        if not known:
+            return
+        largest = max(known, key=known.__getitem__)
+        if self.value is None or (self._order(self.value) or ("", 0)) < known[largest]:
+            self.value = largest
+        floor = self.floor()
+        near = pa.array([v for v, o in known.items() if o >= floor], pa.string())
+        places = pc.indices_nonzero(pc.is_in(values, near)).to_pylist()
+        self._kept += [(values[p].as_py(), self._print(rows[p])) for p in places]
+        if len(self._kept) > 2000:
+            self._trim()
+
+    def digest(self) -> str:
+        """A print of the rows in the window that begins at the largest value less the overlap."""
+        self._trim()
+        return hashlib.sha256("\n".join(sorted({p for _, p in self._kept})).encode()).hexdigest()
+
+    def floor(self) -> tuple[str, Any]:
+        """What the next read begins with, in the order of `_order`."""
+        found: tuple[str, Any] = self._order(str(self.value)) or ("", 0)
+        return (found[0], found[1] - self.overlap) if found[0] == "time" else found
+
+    def _trim(self) -> None:
+        if self.value is not None:
+            floor = self.floor()
+            self._kept = [(v, p) for v, p in self._kept if (o := self._order(v)) is not None and o >= floor]
+
+    def _print(self, row: dict[str, Any]) -> str:
+        names = self.names or sorted(row)
+        return hashlib.sha256(json.dumps([(n, row.get(n)) for n in names if row.get(n) is not None]).encode()).hexdigest()
+
+    def _order(self, value: str) -> tuple[str, Any] | None:
+        at = moment(value, self.form, self.zone)
+        if at is not None:
+            return ("time", at) if at <= self.ceiling else None
+        return ("number", int(value)) if value.isdigit() else None
