@@ -7,13 +7,18 @@ What no field names is still guarded: id, telephone and card numbers inside any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+
+import duckdb
 
 from schemas.city import City
 from schemas.records import Mask, Record
 from schemas.registration import Dataset
 from warehouse.masks import HIDDEN, mask_sql
 from warehouse.sql import SEPARATOR, literal, quoted
+
+Row = dict[str, str | None]
 
 _NUMBERS = (
     (r"\b([1-9])\d{5}(?:1[89]|20)\d{8}(\d[0-9Xx])\b", r"\1***************\2"),
@@ -84,3 +89,41 @@ def row_text(city: City, dataset: Dataset, names: Iterable[str], expr: str, *, p
 def _inside(expr: str, name: str) -> str:
     path = '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"json_extract_string({expr}, {literal(path)})"
+
+
+def landed_row(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, row: Mapping[str, object], *, plain: bool = False) -> Row:
+    """One row of landing, standard or quarantine, given as names and values."""
+    record = city.records.get(dataset.record or "")
+    masks = {**source_masks(city, dataset), **({n: f.mask for n, f in record.fields.items() if f.mask} if record else {})}
+    selected = {n: value(_bound(place), masks.get(n), plain=plain) for place, n in enumerate(row)}
+    if "_key" in row:
+        selected["_key"] = key(city, dataset, _bound(list(row).index("_key")), plain=plain)
+    if "reason" in row and "value" in row:
+        names = list(row)
+        selected["value"] = failed_value(record, _bound(names.index("field")), _bound(names.index("value")), plain=plain)
+        columns = [c for m in dataset.fields.values() if (c := m.source)] + list(dataset.read.key if dataset.read else ())
+        selected["row"] = row_text(city, dataset, dict.fromkeys(columns), _bound(names.index("row")), plain=plain)
+    return _one(con, selected, row)
+
+
+def record_row(con: duckdb.DuckDBPyConnection, record: Record, row: Mapping[str, object], *, plain: bool = False) -> Row:
+    """One row of a shared record."""
+    masks = {n: f.mask for n, f in record.fields.items()}
+    return _one(con, {n: value(_bound(place), masks.get(n), plain=plain) for place, n in enumerate(row)}, row)
+
+
+def _bound(place: int) -> str:
+    return f"t.c{place}"
+
+
+def _one(con: duckdb.DuckDBPyConnection, selected: Mapping[str, str], row: Mapping[str, object]) -> Row:
+    given = ", ".join(f"CAST(? AS VARCHAR) AS c{place}" for place in range(len(row)))
+    made = con.execute(f"SELECT {', '.join(selected.values())} FROM (SELECT {given}) t", [_text(v) for v in row.values()]).fetchone()
+    assert made is not None
+    return dict(zip(selected, made, strict=True))
+
+
+def _text(found: object) -> str | None:
+    if found is None:
+        return None
+    return found.hex() if isinstance(found, bytes) else json.dumps(found, ensure_ascii=False) if isinstance(found, list | dict) else str(found)

@@ -1,0 +1,78 @@
+"""`hub lake`: what the lake holds, and its nightly care."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hub import opening, screen
+from schemas.home import home, say
+
+app = typer.Typer(no_args_is_help=True, help=say("数据湖：概况与维护。", "The lake: what it holds, and its care."))
+
+
+@app.command(help=say("备份目录，合并小文件，清理过期版本。", "Back up the catalogue, merge small files, forget old versions."))
+def maintain(
+    keep_days: Annotated[int, typer.Option("--keep-days", help=say("版本保留天数", "days that versions are kept"))] = 90,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=say("只说会做什么", "only say what would be done"))] = False,
+) -> None:
+    from warehouse import maintenance
+    from warehouse.lake import Lake
+
+    with opening.lake_to_read():
+        pass  # says so when there is no lake
+    lake = Lake(home())
+    try:
+        with screen.err().status(say("维护中，写入者需稍候", "maintaining; writers wait meanwhile")):
+            report = maintenance.maintain(lake, home(), keep_days=keep_days, dry_run=dry_run)
+    finally:
+        lake.close()
+    made = screen.table("", say("数量", "count"), right=[say("数量", "count")])
+    if report.backup:
+        made.add_row(say("目录备份", "backup of the catalogue"), screen.cell(report.backup))
+    for zh, en, count in (
+        ("数据文件（之前）", "data files before", report.files_before),
+        ("数据文件（之后）", "data files after", report.files_after),
+        ("过期版本", "versions expired", report.expired),
+        ("删除的旧文件", "old files removed", report.removed),
+        ("清理的孤儿文件", "orphans removed", report.orphans),
+    ):
+        made.add_row(say(zh, en), screen.number(count))
+    for step, seconds in report.seconds.items():
+        made.add_row(f"{step}", f"{seconds:.1f} s")
+    screen.out().print(made)
+
+
+@app.command(help=say("数据湖概况：位置、版本、各站行数。", "Where the lake is, its version, rows at every station."))
+def info(as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False) -> None:
+    with opening.lake_to_read() as lake:
+        con = lake.cursor()
+        files = con.execute("SELECT count(*), coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0) FROM ducklake_table_info('lake')").fetchone()
+        stations = con.execute(
+            "SELECT schema_name, count(*), sum(estimated_size)::BIGINT FROM duckdb_tables() WHERE database_name = 'lake' GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        facts = {"home": str(lake.home), "snapshot": lake.snapshot(), "tables": files[0], "files": int(files[1]), "bytes": int(files[2])}
+    if as_json:
+        screen.print_json({**facts, "stations": {s: {"tables": t, "rows": r} for s, t, r in stations}})
+        return
+    out = screen.out()
+    for zh, en, value in (
+        ("位置", "place", facts["home"]),
+        ("当前版本", "version now", facts["snapshot"]),
+        ("数据文件", "data files", f"{screen.number(int(files[1]))}（{int(files[2]) / 1e6:,.1f} MB）"),
+    ):
+        out.print(screen.cell(f"{say(zh, en)}：{value}"), soft_wrap=True)
+    made = screen.table(say("库", "station"), say("表", "tables"), say("行", "rows"), right=[say("表", "tables"), say("行", "rows")])
+    for name, tables, rows in stations:
+        made.add_row(say(*_STATIONS.get(name, (name, name))), str(tables), screen.number(rows))
+    out.print(made)
+
+
+_STATIONS = {
+    "hub": ("台账（hub）", "hub"),
+    "landing": ("归集库（landing）", "landing"),
+    "quarantine": ("隔离区（quarantine）", "quarantine"),
+    "standard": ("标准库（standard）", "standard"),
+    "shared": ("共享库（shared）", "shared"),
+}

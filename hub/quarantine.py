@@ -1,0 +1,164 @@
+"""`hub quarantine`: what was left out and why, counted, opened row by row, or taken away as a file for its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub import opening, screen
+from hub.trying import Plain
+from schemas.home import say
+
+if TYPE_CHECKING:
+    from schemas.city import City
+    from schemas.registration import System
+    from warehouse.lake import Lake
+
+CHUNK = 10_000
+
+
+def quarantine(
+    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]")] = None,
+    rows: Annotated[bool, typer.Option("--rows", help=say("逐行显示", "show the rows"))] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help=say("只看一种原因（机器词）", "one reason only (its word)"))] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,
+    plain: Plain = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出计数", "print the counts as JSON"))] = False,
+) -> None:
+    city, _ = opening.sound_city()
+    chosen = city.select(pattern)
+    with opening.lake_to_read() as lake:
+        tables = [(s, n) for s, names in chosen for n in names if lake.has("quarantine", s.table(n))]
+        if csv is not None:
+            _save(lake, city, tables, csv, reason, plain=plain)
+        elif rows:
+            _show(lake, city, tables, reason, limit, plain=plain)
+        else:
+            _count(lake, city, tables, reason, as_json=as_json)
+
+
+def _count(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | None, *, as_json: bool) -> None:
+    counts = [c for system, name in tables for c in _counts(lake, city, system, name) if only in (None, c["reason"])]
+    if as_json:
+        screen.print_json(counts)
+        return
+    if not counts:
+        screen.out().print(say("没有被隔离的行", "nothing is in quarantine"))
+        return
+    from warehouse.reasons import reason
+
+    right = [say("行", "rows"), say("沿用旧版", "older stands")]
+    made = screen.table(
+        say("数据集", "dataset"), say("环节", "station"), say("字段", "field"), say("原因", "reason"), say("例", "such as"), *right,
+        say("自", "since"), say("后果", "effect"), say("下一步", "next step"), right=right,
+    )  # fmt: skip
+    for c in counts:
+        why = reason(c["reason"])
+        effect = say("整行未通过", "row rejected") if c["holds"] else say("该值留空", "value left empty")
+        made.add_row(
+            c["dataset"], _station(c["station"]), screen.cell(c["title"] or c["field"]), screen.cell(f"{say(why.zh, why.en)}（{why.word}）"), screen.cell("、".join(c["examples"])),
+            screen.number(c["rows"]), screen.number(c["stands"]), screen.when(c["since"]), effect, screen.cell(say(why.next_zh, why.next_en)),
+        )  # fmt: skip
+    screen.out().print(made)
+    screen.note("--rows 逐行查看，--csv 文件 下载", "--rows opens them, --csv FILE takes them away")
+
+
+def _station(word: str) -> str:
+    return say(*{"landing": ("落地", "landing"), "standard": ("标准化", "standard")}.get(word, (word, word)))
+
+
+def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[str, Any]]:
+    from warehouse.lake import table
+
+    from warehouse import shown
+
+    record = city.records.get(system.datasets[name].record or "")
+    value = shown.failed_value(record, "field", "value")
+    found = lake.cursor().execute(f"""
+        SELECT station, coalesce(field, '') AS field, reason, holds, count(*) AS n, count(*) FILTER (WHERE holds AND stands) AS stands, min(since) AS since,
+            list_sort(list(DISTINCT {value}))[1:3] AS examples
+        FROM {table("quarantine", system.table(name))} GROUP BY ALL ORDER BY n DESC, field""")
+    for station, field, word, holds, count, stands, since, examples in found.fetchall():
+        title = record.fields[field].title if record and field in record.fields else ""
+        yield {
+            "dataset": f"{system.path}/{name}", "station": station, "field": field, "title": title, "reason": word, "holds": holds,
+            "rows": count, "stands": stands, "since": since, "examples": [e for e in examples or [] if e is not None],
+        }  # fmt: skip
+
+
+def _select(lake: Lake, city: City, system: System, name: str, only: str | None, *, plain: bool) -> Any:
+    """An open result: key, field, reason, value, since, the row as it is landed."""
+    from warehouse import shown, staging
+    from warehouse.lake import table
+
+    dataset = system.datasets[name]
+    code = system.table(name)
+    record = city.records.get(dataset.record or "")
+    names = [n for n in lake.columns("landing", code) if n not in staging.OWN]
+    value = shown.failed_value(record, "field", "value", plain=plain)
+    row = shown.row_text(city, dataset, names, '"row"', plain=plain)
+    raw = "CASE WHEN raw IS NOT NULL THEN hex(raw) END" if plain else "NULL"
+    return lake.cursor().execute(
+        f"SELECT {shown.key(city, dataset, '_key', plain=plain)}, station, coalesce(field, ''), reason, {value}, holds, stands, since,"
+        f" coalesce({row}, {raw}) FROM {table('quarantine', code)} WHERE ? IS NULL OR reason = ? ORDER BY since, _key, field",
+        [only, only],
+    )
+
+
+def _show(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | None, limit: int, *, plain: bool) -> None:
+    from warehouse.reasons import reason
+
+    left = limit
+    for system, name in tables:
+        found = _select(lake, city, system, name, only, plain=plain).fetchmany(left)
+        if not found:
+            continue
+        left -= len(found)
+        made = screen.table(
+            say("主键", "key"), say("字段", "field"), say("原因", "reason"), say("值", "value"), say("自", "since"), say("来时的行", "the row as sent"),
+            title=f"{system.path}/{name}",
+        )  # fmt: skip
+        for key, _, field, word, value, _, _, since, row in found:
+            why = reason(word)
+            cells = (key, field, say(why.zh, why.en), value, screen.when(since), row)
+            made.add_row(*(screen.cell(c) for c in cells))
+        screen.out().print(made)
+        if left <= 0:
+            screen.note(f"只显示了 {limit} 行（--limit 增加，--csv 下载全部）", f"{limit} rows shown (--limit shows more, --csv takes all)")
+            break
+    if left == limit:
+        screen.out().print(say("没有被隔离的行", "nothing is in quarantine"))
+
+
+def _save(lake: Lake, city: City, tables: list[tuple[System, str]], file: Path, only: str | None, *, plain: bool) -> None:
+    from hub.tables import write_csv
+
+    titles = [
+        say(*t)
+        for t in (
+            ("数据集", "dataset"), ("主键", "key"), ("环节", "station"), ("字段", "field"), ("字段名称", "field title"), ("原因", "reason"),
+            ("说明", "meaning"), ("值", "value"), ("整行未通过", "row rejected"), ("沿用旧版", "older stands"), ("自", "since"), ("来时的行", "the row as sent"),
+        )
+    ]  # fmt: skip
+    count = write_csv(file, titles, _entries(lake, city, tables, only, plain=plain))
+    screen.note(f"已写入 {file}，{count} 行", f"{count} rows written to {file}")
+
+
+def _entries(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | None, *, plain: bool) -> Iterator[list[object]]:
+    from warehouse.reasons import reason
+
+    for system, name in tables:
+        record = city.records.get(system.datasets[name].record or "")
+        result = _select(lake, city, system, name, only, plain=plain)
+        while chunk := result.fetchmany(CHUNK):
+            for key, station, field, word, value, holds, stands, since, row in chunk:
+                title = record.fields[field].title if record and field in record.fields else ""
+                why = reason(word)
+                yield [
+                    f"{system.path}/{name}", key, _station(station), field, title, word, say(why.zh, why.en), value, holds, stands,
+                    screen.when(since), row,
+                ]  # fmt: skip

@@ -1,0 +1,166 @@
+"""`hub status`: per system how fresh it is against its promise, what is held back, whose move it is and what comes next."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub import opening, screen
+from schemas.home import home, say
+
+if TYPE_CHECKING:
+    from hub.standing import DatasetStanding, Standing
+    from schemas.city import City
+    from schemas.errors import RegistrationError
+
+_STATES = {
+    "fine": ("正常", "fine", "green"),
+    "held": ("有未通过的行", "rows held", "yellow"),
+    "waiting": ("待标准化", "to be built", "yellow"),
+    "late": ("超期", "late", "yellow"),
+    "blocked": ("被拦下", "blocked", "red"),
+    "never": ("未同步", "never synced", "yellow"),
+    "failed": ("失败", "failed", "red"),
+    "broken": ("登记有误", "wrong registration", "red"),
+    "quiet": ("未接入", "not connected", "dim"),
+}
+
+
+def status(
+    pattern: Annotated[
+        str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM]]", help=say("写到系统则逐数据集显示", "a system shows its datasets"))
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help=say("包括尚未接入的系统", "systems that are not connected too"))] = False,
+    funnel: Annotated[bool, typer.Option("--funnel", help=say("按阶段计数", "count systems by stage"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
+) -> None:
+    city, broken = opening.sound_city()
+    found = _standings(city, broken)
+    if pattern:
+        path = pattern.strip("/")
+        found = [s for s in found if s.path == path or s.department == path]
+        if not found:
+            found = [s for s in found if s.path == city.system(path).path]  # raises, naming what is near
+    if funnel:
+        _funnel(found, as_json=as_json)
+        return
+    shown = found if every or (pattern and "/" in pattern) else [s for s in found if s.state != "quiet"]
+    if as_json:
+        screen.print_json([_plain(s) for s in shown])
+        return
+    if pattern and "/" in pattern and len(shown) == 1:
+        _one(shown[0])
+    else:
+        _table(shown)
+        quiet = len(found) - len(shown)
+        if quiet:
+            screen.note(f"另有 {quiet} 个系统尚未接入（--all 或 --funnel 查看）", f"{quiet} more are not connected (--all or --funnel)")
+
+
+def _standings(city: City, broken: dict[str, RegistrationError]) -> list[Standing]:
+    from hub.standing import standings
+
+    with ExitStack() as stack:
+        ledger = stack.enter_context(opening.open_ledger())
+        exists = (home() / "lake" / "catalogue.sqlite").exists()
+        lake = stack.enter_context(opening.lake_to_read()) if exists else None
+        return standings(city, broken, lake, ledger)
+
+
+def _table(shown: list[Standing]) -> None:
+    titles = [
+        say(*t)
+        for t in (
+            ("系统", "system"), ("状态", "state"), ("最近确认", "confirmed"), ("最近变化", "changed"), ("距今/承诺", "age/promise"),
+            ("落地行", "landed"), ("标准行", "standard"), ("未通过", "held"), ("该谁处理 → 下一步", "whose move → next step"),
+        )
+    ]  # fmt: skip
+    made = screen.table(*titles, right=titles[5:8])
+    for s in shown:
+        zh, en, style = _STATES[s.state]
+        state = say(zh, en) + (say("，同步中", ", syncing") if s.running_now else "")
+        made.add_row(
+            screen.cell(f"{s.path}\n{s.title}"), f"[{style}]{state}[/]", screen.when(s.confirmed), screen.when(s.changed),
+            f"{screen.age(s.age)}/{screen.age(s.promised)}", screen.number(s.total("landed")), screen.number(s.total("standard")),
+            screen.number(s.total("held")), screen.cell(_move(s)),
+        )  # fmt: skip
+    screen.out().print(made)
+
+
+def _move(s: Standing) -> str:
+    if not s.whose[0]:
+        return ""
+    parts = [say(*s.whose)]
+    if s.error:
+        parts.insert(0, say(*s.error).splitlines()[0])
+    if s.following[0]:
+        parts.append(f"→ {say(*s.following)}")
+    return "\n".join(parts)
+
+
+def _one(s: Standing) -> None:
+    from schemas.registration import STAGES
+
+    out = screen.out()
+    zh, en, style = _STATES[s.state]
+    out.print(screen.cell(f"{s.path}  {s.title}"), style="bold")
+    since = f"，{say('自', 'since')} {screen.when(s.since)}" if s.since else ""
+    out.print(screen.cell(f"{say('阶段', 'stage')}：{say(STAGES.get(s.stage, s.stage), s.stage)}{since}"))
+    out.print(screen.cell(f"{say('状态', 'state')}：{say(zh, en)}"), style=style)
+    out.print(screen.cell(f"{say('距今/承诺', 'age/promise')}：{screen.age(s.age)}/{screen.age(s.promised)}"))
+    if s.error:
+        out.print(screen.cell(f"{say('最近错误', 'last error')}：{say(*s.error)}"))
+    if s.whose[0]:
+        out.print(screen.cell(f"{say('该谁处理', 'whose move')}：{say(*s.whose)}"))
+    if s.following[0]:
+        out.print(screen.cell(f"{say('下一步', 'next')}：{say(*s.following)}"))
+    numbers = [say(*t) for t in (("落地行", "landed"), ("标准行", "standard"), ("未通过", "held"), ("其中沿用旧版", "older version stands"), ("留空的值", "left empty"))]
+    made = screen.table(say("数据集", "dataset"), say("最近确认", "confirmed"), say("最近变化", "changed"), *numbers, say("状态", "state"), right=numbers)
+    for d in s.datasets:
+        counts = [screen.number(n) for n in (d.landed, d.standard, d.held, d.stands, d.findings)]
+        made.add_row(screen.cell(f"{d.path}\n{d.title}"), screen.when(d.confirmed), screen.when(d.changed), *counts, _dataset_state(d))
+    out.print(made)
+
+
+def _dataset_state(d: DatasetStanding) -> str:
+    if d.landed is None:
+        return say("未同步", "never synced")
+    if d.blocked:
+        return say("被拦下，沿用上次", "blocked, last rows stay")
+    if d.waiting:
+        return say("待标准化", "to be built")
+    return say("正常", "fine") if d.goal else say("原样保存", "as it came")
+
+
+def _funnel(found: list[Standing], *, as_json: bool) -> None:
+    """How many systems have come how far."""
+    from schemas.registration import STAGES
+
+    counts = {stage: sum(s.stage == stage for s in found) for stage in STAGES}
+    broken = sum(s.state == "broken" for s in found)
+    if as_json:
+        screen.print_json({"known": len(found), **counts, **({"broken": broken} if broken else {})})
+        return
+    made = screen.table(say("阶段", "stage"), say("系统数", "systems"), "", right=[say("系统数", "systems")])
+    made.add_row(say("已知", "known"), str(len(found)), "█" * _width(len(found), len(found)), style="bold")
+    for stage, count in counts.items():
+        made.add_row(say(STAGES[stage], stage), str(count), "█" * _width(count, len(found)))
+    if broken:
+        made.add_row(say("登记有误", "wrong registration"), str(broken), "", style="red")
+    screen.out().print(made)
+
+
+def _width(count: int, of: int) -> int:
+    return 0 if not count else max(1, round(40 * count / of))
+
+
+def _plain(s: Standing) -> dict[str, Any]:
+    made = dataclasses.asdict(s)
+    for name in ("error", "whose", "following"):
+        twin = made.pop(name)
+        made[name] = {"zh": twin[0], "en": twin[1]} if twin and twin[0] else None
+    made["confirmed"], made["changed"], made["age"], made["late"] = s.confirmed, s.changed, s.age, s.late
+    return made
