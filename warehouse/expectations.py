@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.conversions import id_number_ok, uscc_ok
+from warehouse.check_digits import id_number_ok, uscc_ok
 from warehouse.sql import key_text, listed, literal, quoted
 
 Expectation = dict[str, Any]
@@ -56,9 +56,13 @@ class Compiled:
         return [a for a in (self.rows, self.present, self.unexpected, self.distinct) if a]
 
 
-def relation(suite: Mapping[str, Any], rows: str) -> str:
-    """The rows with the columns a suite computes: `<field> check digit` as BOOLEAN, several fields as one key."""
-    made = [f"{_computed(spec)} AS {quoted(name)}" for name, spec in suite.get("meta", {}).get("computed", {}).items()]
+def relation(suite: Mapping[str, Any], rows: str, column: str | None = None) -> str:
+    """The rows with the columns a suite computes: `<field> check digit` as BOOLEAN, several fields as one key.
+
+    With `column`, only what that column takes: a field that is gone spoils nothing else.
+    """
+    computed = suite.get("meta", {}).get("computed", {})
+    made = [f"{_computed(spec)} AS {quoted(name)}" for name, spec in computed.items() if column is None or column == name]
     return f"(SELECT *, {', '.join(made)} FROM {rows})" if made else rows
 
 
@@ -174,9 +178,13 @@ def _bounds(kwargs: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if not bounds:
         raise Refused("须写明 min 或 max", "needs min or max")
     for bound in bounds.values():
-        if kind == "BOOLEAN":
-            raise Refused("是非值没有范围", "a boolean has no range")
+        if kind in ("BOOLEAN", "VARCHAR"):
+            raise Refused("文本和是非值没有范围", "text and booleans have no range")
+        if isinstance(bound, bool) or (isinstance(bound, str) and not _day(bound)):
+            raise Refused(f"界限 {bound!r} 既不是数也不是日期", f"the bound {bound!r} is neither a number nor a date")
         _fits(bound, kind)
+    if len({len(b) > len("2024-02-29") if isinstance(b, str) else None for b in bounds.values()}) > 1:
+        raise Refused("两个界限须同为数、日期或时刻", "both bounds are numbers, or days, or moments")
     return bounds
 
 
@@ -185,9 +193,12 @@ def _fits(value: Any, kind: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number and not isinstance(value, str | bool):
         raise Refused(f"值 {value!r} 的类型不可用", f"a value of type {type(value).__name__} cannot be used")
-    if number and (not math.isfinite(value) or abs(value) > EXACT):
-        raise Refused(f"{value} 超过 2^53，无法精确比较；标识号码请用文本", f"{value} is beyond 2^53 and cannot be compared exactly")
-    family = kind.split("(", maxsplit=1)[0]
+    family, _, rest = kind.partition("(")
+    scale = int(rest.rstrip(")").split(",")[1]) if family == "DECIMAL" and "," in rest else 0
+    if number and (not math.isfinite(value) or abs(value) >= EXACT // 10**scale):
+        raise Refused(
+            f"{value} 过大（自 2^53 起无法精确比较）；标识号码请用文本", f"{value} is too large to be compared exactly (2^53 and beyond)"
+        )
     expected = (
         number if family in NUMBERS
         else isinstance(value, str) and _day(value) if family in DAYS
@@ -201,10 +212,9 @@ def _fits(value: Any, kind: str) -> None:
 
 def _day(text: str) -> bool:
     try:
-        dt.datetime.fromisoformat(text)
+        return dt.datetime.fromisoformat(text).tzinfo is None and text[4:5] == "-"
     except ValueError:
         return False
-    return True
 
 
 def _plain(value: Any) -> Any:

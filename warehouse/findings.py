@@ -24,9 +24,9 @@ def _rows(result: Result, meta: dict[str, Any]) -> tuple[str, str]:
     rows, last, share = result.observed or 0, meta.get("last_rows"), meta.get("max")
     if last is None or share is None:
         low, high = (result.expectation["kwargs"].get(side) for side in ("min_value", "max_value"))
-        span_zh = f"至少 {low}" if high is None else f"至多 {high}" if low is None else f"{low} 至 {high}"
+        span_zh = f"至少 {low}" if high is None else f"至多 {high}" if low is None else f" {low} 至 {high}"
         span_en = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
-        return f"{rows} 行，要求 {span_zh} 行", f"{rows} rows, promised {span_en}"
+        return f"{rows} 行，要求{span_zh} 行", f"{rows} rows, promised {span_en}"
     change = 100 * abs(rows - last) / last if last else 0.0
     way_zh, way_en = ("减少", "fewer") if rows < last else ("增加", "more")
     limit_zh, limit_en = ("减少", "shrink") if meta["rule"] == "shrink" else ("增加", "grow")

@@ -9,6 +9,7 @@ of dialect.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import Any, Literal
 
 import duckdb
 import duckdb_engine
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when it is imported
 import great_expectations as gx
 import great_expectations.expectations.metrics
 from great_expectations.compatibility.sqlalchemy import sqlalchemy as sa

@@ -96,7 +96,7 @@ class Result:
 
 
 def _percent(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None
+    return part / whole * 100 if whole else None
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,6 @@ class Verdict:
 
 def check(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any], *, last_rows: int | None) -> Verdict:
     """Every expectation of the suite against `rows`, any SQL relation: a table, a subquery in brackets, `read_parquet('…')`."""
-    source = relation(suite, rows)
     columns = suite.get("meta", {}).get("columns")
     asked: list[Compiled | Result] = []
     for expectation in resolved(suite, last_rows):
@@ -162,12 +161,18 @@ def check(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any], *
             asked.append(Result(expectation, "not checked", reason=error.en))
     wanted = dict.fromkeys(a for one in asked if isinstance(one, Compiled) for a in one.selected)
     try:
-        counts = _select(con, wanted, source)
+        counts = _select(con, wanted, relation(suite, rows))
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
         counts = None  # one expectation that cannot run takes the whole query with it
-    results = [one if isinstance(one, Result) else _result(con, one, source, counts) for one in asked]
+    results = []
+    for one in asked:
+        if isinstance(one, Compiled):
+            source = relation(suite, rows, one.expectation["kwargs"].get("column", ""))
+            results.append(_result(con, one, source, counts))
+        else:
+            results.append(one)
     return Verdict(str(suite["name"]), results)
 
 

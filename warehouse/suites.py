@@ -9,7 +9,9 @@ column. What Great Expectations has no type for stands on a computed column (`me
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from schemas.city import City
@@ -40,6 +42,18 @@ def suite(city: City, system: System, dataset: str) -> dict[str, Any]:
             where = f"{system.path}/{dataset} {expectation['meta']['rule']} {expectation['meta'].get('field', '')}".strip()
             raise RegistrationError(f"{where}: {error.zh}", f"{where}: {error.en}") from None
     return found
+
+
+def save(found: dict[str, Any], folder: Path) -> Path:
+    """The suite as a file of Great Expectations' own JSON; written only when it differs."""
+    path = folder / f"{found['name']}.json"
+    text = json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+    if not path.is_file() or path.read_text("utf-8") != text:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text, "utf-8")
+        fresh.replace(path)
+    return path
 
 
 class _Suite:

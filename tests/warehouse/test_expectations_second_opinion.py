@@ -1,0 +1,93 @@
+"""Great Expectations itself, on DuckDB, says what the compiled pass says: verdict and counts, on rows made to hurt."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.warehouse import nasty_rows
+from warehouse import check_digits, conversions, quality
+from warehouse.expectations import KINDS
+
+COUNTED = ("observed_value", "element_count", "missing_count", "unexpected_count", "unexpected_percent")
+
+
+def opinions(con: duckdb.DuckDBPyConnection, suite: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(ours, theirs) for every expectation."""
+    from warehouse import gx_duckdb
+
+    ours = [r.as_json() for r in quality.check(con, "nasty", suite, last_rows=None).results]
+    theirs = {r["expectation_config"]["meta"]["n"]: r for r in gx_duckdb.validate(con, "nasty", suite)["results"]}
+    return [(one, theirs[one["expectation_config"]["meta"]["n"]]) for one in ours]
+
+
+def said(result: dict[str, Any], like: dict[str, Any]) -> tuple[object, ...]:
+    """Verdict and those counts that both sides give; of no rows Great Expectations counts None."""
+    raised = result["exception_info"].get("raised_exception", False)
+    return result["success"], raised, *(result["result"].get(c) or 0 for c in COUNTED if c in like["result"])
+
+
+MORE = [pytest.param(seed, rows, marks=pytest.mark.slow) for seed, rows in ((2, 60), (6, 200), (7, 15), (8, 40))]
+
+
+@pytest.mark.parametrize(("seed", "rows"), [(1, 60), (3, 7), (4, 1), (5, 0), *MORE])
+def test_every_compiled_expectation_agrees_with_great_expectations(seed: int, rows: int) -> None:
+    rng = random.Random(seed)
+    con = duckdb.connect()
+    nasty_rows.fill(con, rng, rows)
+    suite = nasty_rows.suite(rng)
+    assert {e["type"] for e in suite["expectations"]} == set(KINDS)
+    for ours, theirs in opinions(con, suite):
+        assert said(ours, theirs) == said(theirs, theirs), (ours["expectation_config"], theirs["result"], theirs["exception_info"])
+
+
+def test_the_comparison_can_fail() -> None:
+    rng = random.Random(1)
+    con = duckdb.connect()
+    nasty_rows.fill(con, rng, 60)
+    pairs = opinions(con, nasty_rows.suite(rng))
+    ours, theirs = next(p for p in pairs if p[0]["result"].get("unexpected_count"))
+    ours["result"]["unexpected_count"] += 1
+    assert said(ours, theirs) != said(theirs, theirs)
+
+
+def test_check_characters_agree_with_the_conversions_and_with_arithmetic() -> None:
+    rng = random.Random(9)
+    texts = [*(_id(rng) for _ in range(3000)), *(_uscc(rng) for _ in range(3000)), "", "𠮷" * 18, "９" * 18]
+    con = duckdb.connect()
+    con.execute("CREATE TABLE t AS SELECT unnest(?) AS x", [texts])
+    found = con.execute(
+        f"SELECT x, {check_digits.id_number_ok('x')}, {conversions.id_number_ok('x')},"
+        f" {check_digits.uscc_ok('x')}, {conversions.uscc_ok('x')} FROM t"
+    ).fetchall()
+    assert [r for r in found if r[1] != r[2] or r[3] != r[4]] == []
+    assert [r[0] for r in found if r[3]] == [r[0] for r in found if _uscc_by_hand(r[0])]
+    assert sum(r[1] for r in found) > 50
+    assert sum(r[3] for r in found) > 50
+
+
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+def _id(rng: random.Random) -> str:
+    born = f"{rng.choice([1840, 1899, 1990, 2024, 2999])}{rng.randint(0, 13):02d}{rng.randint(0, 31):02d}"
+    return _spoiled(rng, f"999999{born}{rng.randint(0, 999):03d}{rng.choice('0123456789X')}")
+
+
+def _uscc(rng: random.Random) -> str:
+    return _spoiled(rng, "91999999" + "".join(rng.choice(ALPHABET) for _ in range(10)))
+
+
+def _spoiled(rng: random.Random, text: str) -> str:
+    place = rng.randrange(18)
+    return text if rng.random() < 0.8 else text[:place] + rng.choice(["a", "I", "９", " ", "\n", "-", "𠮷", ""]) + text[place + 1 :]
+
+
+def _uscc_by_hand(text: str) -> bool:
+    if len(text) != 18 or set(text) - set(ALPHABET):
+        return False
+    total = sum(ALPHABET.index(c) * pow(3, n, 31) for n, c in enumerate(text[:17]))
+    return text[17] == ALPHABET[-total % 31]
