@@ -9,7 +9,7 @@ interface says there is, and a read that falls short is an error, never a smalle
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from connectors import rest_checking
 from connectors.contract import Answer, Connector, Cursor, Finding, Found
 from connectors.rest_client import Client, Options
 from connectors.rest_paging import Sheet, sheets
-from connectors.rest_rows import Distinct, Latest, batch, column, keys_of, moment, sorted_out, written
+from connectors.rest_rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
 from connectors.secrets import Secret
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
@@ -94,25 +94,26 @@ class Rest:
         who = Who.of(self.system, dataset)
         since = since if read.since else None  # without a window it is a complete read
         self.client.begin()
-        pages = self._sheets(who, read, self._window(who, read, since))
+        window = self._window(who, read, since)
+        pages = self._sheets(who, read, window)
         first = next(pages)
         rows, _ = sorted_out(first.rows, 0)
         names = list(dataset.columns) or [n for n in keys_of(rows) if n not in dataset.ignore]
         if not names:
             names = list(dict.fromkeys([*read.key, *([read.cursor] if read.cursor else [])]))
         pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()))
-        pull.batches = self._batches(who, dataset, since, first, pages, pull)
+        pull.batches = self._batches(who, dataset, since, window, _chained(first, pages), pull)
         return pull
 
     def _batches(
-        self, who: Who, dataset: Dataset, since: Cursor | None, first: Sheet, pages: Iterator[Sheet], pull: Pull
+        self, who: Who, dataset: Dataset, since: Cursor | None, window: Mapping[str, str], pages: Iterator[Sheet], pull: Pull
     ) -> Iterator[Batch]:
         read = dataset.reading
         latest = self._latest(dataset, since) if read.cursor else None
-        distinct, stated, received, shaped = Distinct(), 0, 0, False
+        tally, stated, received, shaped = Tally(read.key), 0, 0, False
         known = {*pull.schema.names, *dataset.ignore}
         new: dict[str, None] = {}
-        for sheet in _chained(first, pages):
+        for sheet in pages:
             rows, rejects = sorted_out(sheet.rows, received)
             received += len(sheet.rows)
             stated = max(stated, sheet.total or 0)
@@ -122,11 +123,11 @@ class Rest:
                 shaped = True
             new |= dict.fromkeys(n for n in names if n not in known)
             made = batch(rows, pull.schema)
-            distinct.add(made)
+            tally.add(made)
             if latest and rows:
                 latest.add(rows, made.column(str(read.cursor)))
             yield Batch(_only(made, read), "", rejects)
-        _complete(who, stated, received, distinct.count)
+        self._complete(who, dataset, window, pull.schema, tally, stated)
         if new:
             pull.notes["unmapped"] = sorted(new)
         if since is None:
@@ -136,8 +137,8 @@ class Rest:
         elif since:
             pull.cursor = dict(since)
 
-    def _sheets(self, who: Who, read: Read, window: Mapping[str, str]) -> Any:
-        return sheets(who, read, {**read.params, **window}, lambda path, params: self.client.ask(who, path, params))
+    def _sheets(self, who: Who, read: Read, window: Mapping[str, str], size: int | None = None) -> Generator[Sheet, None, None]:
+        return sheets(who, read, {**read.params, **window}, lambda path, params: self.client.ask(who, path, params), size)
 
     def _window(self, who: Who, read: Read, since: Cursor | None) -> dict[str, str]:
         """From the last value seen, less the overlap, up to now, less the lag; fixed before anything is read."""
@@ -163,6 +164,24 @@ class Rest:
     def _latest(self, dataset: Dataset, since: Cursor | None) -> Latest:
         return Latest(dataset.reading, self.zone, self._now(), since["value"] if since else None, dataset.columns)
 
+    def _complete(self, who: Who, dataset: Dataset, window: Mapping[str, str], schema: pa.Schema, tally: Tally, stated: int) -> None:
+        """All rows came that there are said to be. Raises SourceUnavailable when rows slipped between two pages.
+
+        A list may really hold the same row or key several times. That is only believed when a second read, with pages that
+        break elsewhere, brings the very same rows: rows repeated because the list moved do not repeat in the same way.
+        """
+        read = dataset.reading
+        if tally.received < stated:
+            raise _short(who, stated, tally)
+        different = min(tally.rows, tally.keys) if read.duplicates == "hold" else tally.rows
+        if different >= stated or not read.page or read.page.kind == "none":
+            return
+        again = Tally(read.key)
+        for sheet in self._sheets(who, read, window, size=max(1, read.page.rows * 2 // 3)):
+            again.add(batch(sorted_out(sheet.rows, 0)[0], schema))
+        if not again.same(tally):
+            raise _short(who, stated, tally)
+
     def _shape(self, who: Who, dataset: Dataset, names: list[str]) -> None:
         """Every column the registration names is in the list."""
         read = dataset.reading
@@ -183,13 +202,12 @@ def _only(rows: pa.RecordBatch, read: Read) -> pa.RecordBatch:
     return rows
 
 
-def _complete(who: Who, stated: int, received: int, distinct: int) -> None:
-    """Fewer different rows than there are said to be: the list moved while it was read, and rows slipped between the pages."""
-    if distinct < stated:
-        raise SourceUnavailable(
-            f"{who}: 接口说共有 {stated} 行，实收 {received} 行，其中不同的只有 {distinct} 行；翻页期间数据有变动，本次不采用",
-            f"{who}: the interface says there are {stated} rows; {received} came, {distinct} of them different: "
-            "the list moved while it was read, nothing of it is used",
-            next_zh="枢纽会重新读取；每次都这样时，请系统主管部门提供稳定排序，或修正总数",
-            next_en="the hub reads again; if it is always so, ask the owner for a stable order, or a true total",
-        )
+def _short(who: Who, stated: int, tally: Tally) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{who}: 接口说共有 {stated} 行，实收 {tally.received} 行（不同的行 {tally.rows}，不同的主键 {tally.keys}）；"
+        "翻页期间数据有变动，本次不采用",
+        f"{who}: the interface says there are {stated} rows; {tally.received} came ({tally.rows} different rows, {tally.keys} keys): "
+        "the list moved while it was read, nothing of it is used",
+        next_zh="枢纽会重新读取；每次都这样时，请系统主管部门提供稳定排序，或修正总数",
+        next_en="the hub reads again; if it is always so, ask the owner for a stable order, or a true total",
+    )

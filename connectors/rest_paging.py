@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Sheet:
     reply: Reply
 
 
-def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Iterator[Sheet]:
+def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Generator[Sheet, None, None]:
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
     page = read.page or Page(kind="none")
     rows = min(size or page.rows, page.rows)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,24 +54,43 @@ def keys_of(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-@dataclass
-class Distinct:
-    """How many different rows came."""
+class Tally:
+    """What came, as prints of sixty-four bits a row: only good for comparing within one process."""
 
-    prints: list[Any] = field(default_factory=list)
-    received: int = 0
+    def __init__(self, key: Sequence[str]) -> None:
+        self._key = key
+        self._rows: list[Any] = []
+        self._keys: list[Any] = []
+        self.received = 0
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Sixty-four bits stand for a row; they are only compared within one pull."""
         self.received += rows.num_rows
         if rows.num_rows:
-            filled = [pc.fill_null(c, "\x00") for c in rows.columns]
-            joined = pc.binary_join_element_wise(*filled, "\x1f") if len(filled) > 1 else filled[0]
-            self.prints.append(np.fromiter(map(hash, joined.to_pylist()), np.int64, rows.num_rows))
+            self._rows.append(_prints(rows.columns, rows.num_rows))
+            if self._key:
+                self._keys.append(_prints([rows.column(k) for k in self._key], rows.num_rows))
 
     @property
-    def count(self) -> int:
-        return int(np.unique(np.concatenate(self.prints)).size) if self.prints else 0
+    def rows(self) -> int:
+        """How many different rows came."""
+        return int(np.unique(np.concatenate(self._rows)).size) if self._rows else 0
+
+    @property
+    def keys(self) -> int:
+        """How many different keys came; without a key every row is its own."""
+        return int(np.unique(np.concatenate(self._keys)).size) if self._keys else self.rows
+
+    def same(self, other: Tally) -> bool:
+        """Whether both reads brought the same rows, each as many times, in whatever order."""
+        if self.received != other.received:
+            return False
+        return not self.received or bool(np.array_equal(np.sort(np.concatenate(self._rows)), np.sort(np.concatenate(other._rows))))
+
+
+def _prints(columns: list[pa.Array], size: int) -> Any:
+    filled = [pc.fill_null(c, "\x00") for c in columns]
+    joined = pc.binary_join_element_wise(*filled, "\x1f") if len(filled) > 1 else filled[0]
+    return np.fromiter(map(hash, joined.to_pylist()), np.int64, size)
 
 
 def moment(value: str, form: str, zone: ZoneInfo) -> dt.datetime | None:
