@@ -2,7 +2,7 @@
 
     record type  ->  columns, masked by its words     edition file  ->  + titles, codes, sources, Chinese-named views
 
-A field nobody gave a mask is masked by its type when it is a number of a person; level 4 without a mask stays out.
+A number of a person that nobody gave a mask is masked by its type; level 4 that is neither masked nor shared plain stays out.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def mask_of(field: RecordField | DerivedColumn) -> Mask | None:
 
 def columns_of(record: Record, have: set[str]) -> list[Column]:
     """An edition's columns of a shared record whose lake table has the columns `have`."""
-    fields = {n: f for n, f in record.fields.items() if f.level < 4 or mask_of(f)}
-    hidden = any(mask_of(record.fields[i]) or record.fields[i].level == 4 for i in record.identity)
+    fields = {n: f for n, f in record.fields.items() if f.level < 4 or mask_of(f) or f.share == "plain"}
+    hidden = any(i not in fields or mask_of(fields[i]) for i in record.identity)
     source = Column("_source", "来源数据集", "text", quoted("_source") if "_source" in have else "NULL::VARCHAR")
     return [_identity(hidden), *_columns(fields, have), source]
 

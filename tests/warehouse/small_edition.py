@@ -91,7 +91,10 @@ def filled_lake(home) -> Lake:
             FROM (SELECT unnest($1) AS id, unnest($2) AS phone)""",
             [NUMBERS, PHONES],
         )
-        tx.execute("INSERT INTO shared.dispute_party SELECT 'P' || n, 'P' || n, id, 's' FROM (SELECT unnest($1) AS id, unnest(range(50)) AS n)", [NUMBERS[:50]])
+        tx.execute(
+            "INSERT INTO shared.dispute_party SELECT 'P' || n, 'P' || n, id, 's' FROM (SELECT unnest($1) AS id, unnest(range(50)) AS n)",
+            [NUMBERS[:50]],
+        )
         for station, name, rows in (("shared", "resident", 200), ("shared", "dispute_party", 50), ("derived", "city_figures", 1)):
             made.append(tx, station, name, "r", made_from={}, definition="d", rows=rows, inserted=rows)
         made.append(tx, "standard", "police_population__resident", "r", made_from={}, definition="d", rows=210, inserted=210)

@@ -6,9 +6,9 @@ import hmac
 
 import duckdb
 import pytest
-from tests.warehouse.small_edition import NUMBERS, PHONES, RESIDENT, add_resident, filled_lake, small_city
 
 from schemas.errors import Moved
+from tests.warehouse.small_edition import NUMBERS, PHONES, RESIDENT, add_resident, filled_lake, small_city
 from warehouse import editions, made
 from warehouse.keys import key
 
@@ -35,7 +35,9 @@ def asked(edition, sql):
 
 
 def test_personal_columns_are_masked_and_join_by_pseudonym(edition, tmp_path):
-    row = asked(edition, "SELECT id_number, name, birth_date, phone, living_address, income, sex FROM shared.resident ORDER BY phone LIMIT 1")[0]
+    row = asked(
+        edition, "SELECT id_number, name, birth_date, phone, living_address, income, sex FROM shared.resident ORDER BY phone LIMIT 1"
+    )[0]
     assert row == ("9***************0X", "张**", "1950", "199****0000", "河南省项城市水寨镇***", 10.5, "1")
     joined = asked(edition, "SELECT count(*) FROM shared.resident JOIN shared.dispute_party USING (id_number_pseudonym)")
     assert joined == [(50,)]
@@ -58,9 +60,11 @@ def test_the_order_of_rows_says_nothing_about_the_numbers(edition):
 
 def test_an_edition_explains_itself_in_chinese(edition):
     assert asked(edition, 'SELECT "姓名", "性别" FROM 中文."人口" LIMIT 1') == [("张**", "男")]
-    heads = [r[0] for r in asked(edition, "DESCRIBE 中文.\"人口\"")]
+    heads = [r[0] for r in asked(edition, 'DESCRIBE 中文."人口"')]
     assert {"公民身份号码", "公民身份号码（假名）", "现住址_living_address", "现住址_home", "来源数据集"} <= set(heads)
-    assert asked(edition, "SELECT title, type, masked FROM shared.fields WHERE record = 'resident' AND field = 'phone'") == [("联系电话", "phone", "phone")]
+    assert asked(edition, "SELECT title, type, masked FROM shared.fields WHERE record = 'resident' AND field = 'phone'") == [
+        ("联系电话", "phone", "phone")
+    ]
     comment = "SELECT comment FROM duckdb_columns() WHERE schema_name = 'shared' AND table_name = 'resident' AND column_name = 'name'"
     assert asked(edition, comment) == [("姓名",)]
     assert asked(edition, 'SELECT "数值" FROM 中文."城市数字"') == [(473,)]

@@ -5,9 +5,9 @@ import json
 from decimal import Decimal
 
 import pytest
-from tests.warehouse.small_edition import add_resident, filled_lake, small_city
 
 from schemas.errors import QueryRefused
+from tests.warehouse.small_edition import add_resident, filled_lake, small_city
 from warehouse import editions, query
 from warehouse.query import ask
 
@@ -99,7 +99,13 @@ def test_every_question_leaves_a_line_whatever_became_of_it(home):
     with pytest.raises(QueryRefused):
         ask(home, "DROP TABLE resident", who="李某")
     first, second = audited(home)[-2:]
-    assert (first["who"], first["verdict"], first["rows"], first["generation"], first["sql"]) == ("李某", "answered", 1, 1, "SELECT 1 AS 一")
+    assert (first["who"], first["verdict"], first["rows"], first["generation"], first["sql"]) == (
+        "李某",
+        "answered",
+        1,
+        1,
+        "SELECT 1 AS 一",
+    )
     assert len(first["sha256"]) == 64 and first["seconds"] > 0 and first["at"].endswith("+00:00")
     assert (second["verdict"], second["sql"]) == ("refused", "DROP TABLE resident")
     assert (home / "audit" / "queries.jsonl").stat().st_mode & 0o777 == 0o600
