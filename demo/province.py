@@ -321,6 +321,14 @@ class Province:
             total.update("".join(part).encode())
         return total.hexdigest()
 
+    def held(self, resource: str) -> tuple[int, str]:
+        """How many rows the platform's copy of a resource has as it stands, and their hash."""
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table(_taken(resource)):
+                return 0, ""
+            table = f'"{_taken(resource)}"'
+            return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()), self._digest(connection, "row_hash", table, {})
+
     def copy(self, resource: str) -> list[dict[str, Any]]:
         """The platform's copy of one resource, without its own columns, by row_key."""
         with self.engine.connect() as connection:

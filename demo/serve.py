@@ -37,7 +37,6 @@ NO_PART = (
     "commands",
     "faults",
     "page",
-    "story",
     "province",
     "postgres",
     "connections",
@@ -74,7 +73,7 @@ def up(home: Path, scale: float = 0.01, seed: int = SEED, tell: Tell | None = No
     state = noted(home, "city")
     wanted = {"seed": seed, "scale": scale, "programme": _fingerprint()}
     server = _server(state)
-    same = {k: state.get(k) for k in wanted} == wanted and (state.get("server") is None or server is not None)
+    same = stands(home, scale, seed)
     if anew or not same:
         down(home)
         shutil.rmtree(folder(home), ignore_errors=True)
@@ -85,6 +84,13 @@ def up(home: Path, scale: float = 0.01, seed: int = SEED, tell: Tell | None = No
     write(home, sides(home), server, port)
     address = "{}:{}".format(*server.address) if server else None
     return Running(home, seed, scale, state["ticks"], port, address, anew or not same, state["rows"])
+
+
+def stands(home: Path, scale: float, seed: int) -> bool:
+    """Whether that very city has been made and its server, if it has one, answers; `up` leaves it as it is then."""
+    state = noted(home.resolve(), "city")
+    wanted = {"seed": seed, "scale": scale, "programme": _fingerprint()}
+    return {k: state.get(k) for k in wanted} == wanted and (not state.get("server") or _server(state) is not None)
 
 
 def down(home: Path, *, erase: bool = False) -> None:
@@ -138,7 +144,7 @@ def _fingerprint() -> str:
     seen = hashlib.sha256()
     here = Path(__file__).parent
     for file in sorted([*here.glob("*.py"), *(here / "systems").glob("*.py"), *(here / "facts").iterdir()]):
-        if file.stem not in NO_PART:
+        if file.stem not in NO_PART and not file.stem.startswith("story"):
             seen.update(file.name.encode() + file.read_bytes())
     return seen.hexdigest()[:16]
 

@@ -92,6 +92,7 @@ def _allowances(city: City) -> pa.Table:
     dead[registered(city)["resident"].to_numpy()] = True
     homes = city.residents["household_no"].combine_chunks().dictionary_encode().indices.to_numpy()
     poor = rng.random(int(homes.max()) + 1) < 0.03
+    poor[homes[_rarely_named(city)]] = True
     who = np.flatnonzero(poor[homes] & ~dead)
     family = numbered("XC", np.unique(homes[who], return_inverse=True)[1] + 1, 7)
     table = _member_rows(rng, city, who, family)
@@ -102,6 +103,12 @@ def _allowances(city: City) -> pa.Table:
     table = patched(patched(table, lost, BZ=BROKEN), unset, BZJE="待核定")
     made = shuffled(rng, stacked(table, table.take(pa.array(twice)), _cancelled(rng, city, table, who, source)))
     return _broken_first(made, plan["ragged"])
+
+
+def _rarely_named(city: City) -> Any:
+    """A few people whose names GBK cannot write, so that a city of every size has such a family on the list."""
+    names = city.residents["name"].to_pylist()
+    return [row for row, name in enumerate(names) if max(name) > "\uffff"][:4]
 
 
 def _broken_first(table: pa.Table, rows: int) -> pa.Table:
