@@ -28,6 +28,7 @@ from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.metrics import util
 
 from warehouse.expectations import relation, resolved
+from warehouse.sql import quoted
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
@@ -75,10 +76,19 @@ def validate(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any]
     """The suite as Great Expectations itself judges it, over a cursor of this connection."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    shared = {"creator": lambda: duckdb_engine.ConnectionWrapper(con.cursor()), "poolclass": sa.pool.StaticPool}
+    shared = {"creator": lambda: duckdb_engine.ConnectionWrapper(_beside(con)), "poolclass": sa.pool.StaticPool}
     source = context.data_sources.add_duckdb("lake", connection_string="duckdb:///:memory:", kwargs=shared)
     asset = source.add_query_asset("rows", query=f"SELECT * FROM {relation(suite, rows)}")
     batch = asset.add_batch_definition_whole_table("whole").get_batch()
     asked = ExpectationSuite(name=suite["name"], expectations=resolved(suite, last_rows))
     found: dict[str, Any] = batch.validate(asked, result_format="COMPLETE").to_json_dict()
     return found
+
+
+def _beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Another cursor that finds the same names; a new one starts in the connection's first database."""
+    row = con.execute("SELECT current_catalog(), current_schema()").fetchone()
+    assert row is not None
+    cursor = con.cursor()
+    cursor.execute(f"USE {'.'.join(quoted(part) for part in row)}")
+    return cursor
