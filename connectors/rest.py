@@ -1,6 +1,6 @@
 """Systems reached by a REST interface that answers with JSON.
 
-    read.path, page by page  ->  Arrow batches (all VARCHAR)  +  the next cursor {"value": largest seen, "seen": print of its window}
+    read.path, page by page  ->  Arrow batches (all VARCHAR)  +  the next cursor: the largest value seen, a print of its window
 
 A list that changes while it is read may lose a row between two pages. What came is therefore counted against what the
 interface says there is, and a read that falls short is an error, never a smaller list.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,9 @@ import pyarrow.compute as pc
 
 from connectors import rest_checking
 from connectors.contract import Answer, Connector, Cursor, Finding, Found
-from connectors.rest_client import Client, Options
+from connectors.patience import paced
+from connectors.rest_client import Client
+from connectors.rest_options import Options
 from connectors.rest_paging import Sheet, sheets
 from connectors.rest_rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
 from connectors.secrets import Secret
@@ -49,6 +52,21 @@ def sense(read: Read) -> Iterator[tuple[str, str]]:
         yield "rest 只能写 whole: all", "rest knows only whole: all"
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A read whose first page is there; a probe leaves it to the pull that follows."""
+
+    dataset: Dataset
+    since: Cursor | None
+    window: Mapping[str, str]
+    first: Sheet
+    rest: Iterator[Sheet]
+
+    def sheets(self) -> Iterator[Sheet]:
+        yield self.first
+        yield from self.rest
+
+
 class Rest:
     """An open way to one interface."""
 
@@ -56,6 +74,7 @@ class Rest:
         self.system = system
         self.zone = ZoneInfo(system.timezone)
         self.client = Client(options, system.limits, secret)
+        self._begun: _Begun | None = None
 
     def check(self) -> list[Finding]:
         return rest_checking.findings(self.client, self.system)
@@ -77,12 +96,9 @@ class Rest:
         read = dataset.reading
         if not since or "seen" not in since or not read.since:
             return "cannot tell"
-        who = Who.of(self.system, dataset)
-        self.client.begin()
-        pages = self._sheets(who, read, self._window(who, read, since))
-        first = next(pages)
-        pages.close()
-        if (first.total is None and first.reply.following) or (first.total or 0) > len(first.rows):
+        begun = self._begun = self._begin(Who.of(self.system, dataset), dataset, since)
+        first = begun.first
+        if not first.last:
             return "cannot tell"
         rows, _ = sorted_out(first.rows, 0)
         latest = self._latest(dataset, since)
@@ -93,49 +109,58 @@ class Rest:
         read = dataset.reading
         who = Who.of(self.system, dataset)
         since = since if read.since else None  # without a window it is a complete read
-        self.client.begin()
-        window = self._window(who, read, since)
-        pages = self._sheets(who, read, window)
-        first = next(pages)
-        rows, _ = sorted_out(first.rows, 0)
-        names = list(dataset.columns) or [n for n in keys_of(rows) if n not in dataset.ignore]
-        if not names:
-            names = list(dict.fromkeys([*read.key, *([read.cursor] if read.cursor else [])]))
+        begun, self._begun = self._begun, None
+        if begun is None or begun.dataset is not dataset or begun.since != since:
+            begun = self._begin(who, dataset, since)
+        rows, _ = sorted_out(begun.first.rows, 0)
+        if rows:
+            self._shape(who, begun, keys_of(rows))
+        needed = _needed(read)
+        names = list(dataset.columns) or [n for n in keys_of(rows) if n in needed or n not in dataset.ignore] or needed
         pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()))
-        pull.batches = self._batches(who, dataset, since, window, _chained(first, pages), pull)
+        pull.batches = paced(
+            self._batches(who, begun, pull), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
+        )
         return pull
 
-    def _batches(
-        self, who: Who, dataset: Dataset, since: Cursor | None, window: Mapping[str, str], pages: Iterator[Sheet], pull: Pull
-    ) -> Iterator[Batch]:
-        read = dataset.reading
+    def _batches(self, who: Who, begun: _Begun, pull: Pull) -> Iterator[Batch]:
+        dataset, since, read = begun.dataset, begun.since, begun.dataset.reading
         latest = self._latest(dataset, since) if read.cursor else None
-        tally, stated, received, shaped = Tally(read.key), 0, 0, False
+        tally, stated, received, shaped = Tally(read.key), 0, 0, bool(begun.first.rows)
         known = {*pull.schema.names, *dataset.ignore}
         new: dict[str, None] = {}
-        for sheet in pages:
+        for sheet in begun.sheets():
             rows, rejects = sorted_out(sheet.rows, received)
             received += len(sheet.rows)
             stated = max(stated, sheet.total or 0)
             names = keys_of(rows)
             if rows and not shaped:
-                self._shape(who, dataset, names)
+                self._shape(who, begun, names)
                 shaped = True
             new |= dict.fromkeys(n for n in names if n not in known)
             made = batch(rows, pull.schema)
             tally.add(made)
+            tally.unreadable += rejects.num_rows if rejects else 0
             if latest and rows:
                 latest.add(rows, made.column(str(read.cursor)))
             yield Batch(_only(made, read), "", rejects)
-        self._complete(who, dataset, window, pull.schema, tally, stated)
+        self._complete(who, begun, pull.schema, tally, stated)
         if new:
             pull.notes["unmapped"] = sorted(new)
         if since is None:
             pull.whole = frozenset({""})
         if latest and latest.value is not None:
-            pull.cursor = {"value": latest.value, "seen": latest.digest()}
+            pull.cursor = {"value": latest.value}
+            if seen := latest.digest():
+                pull.cursor["seen"] = seen
         elif since:
             pull.cursor = dict(since)
+
+    def _begin(self, who: Who, dataset: Dataset, since: Cursor | None) -> _Begun:
+        self.client.begin()
+        window = self._window(who, dataset.reading, since)
+        pages = self._sheets(who, dataset.reading, window)
+        return _Begun(dataset, since, window, next(pages), pages)
 
     def _sheets(self, who: Who, read: Read, window: Mapping[str, str], size: int | None = None) -> Generator[Sheet, None, None]:
         return sheets(who, read, {**read.params, **window}, lambda path, params: self.client.ask(who, path, params), size)
@@ -164,35 +189,42 @@ class Rest:
     def _latest(self, dataset: Dataset, since: Cursor | None) -> Latest:
         return Latest(dataset.reading, self.zone, self._now(), since["value"] if since else None, dataset.columns)
 
-    def _complete(self, who: Who, dataset: Dataset, window: Mapping[str, str], schema: pa.Schema, tally: Tally, stated: int) -> None:
+    def _complete(self, who: Who, begun: _Begun, schema: pa.Schema, tally: Tally, stated: int) -> None:
         """All rows came that there are said to be. Raises SourceUnavailable when rows slipped between two pages.
 
         A list may really hold the same row or key several times. That is only believed when a second read, with pages that
         break elsewhere, brings the very same rows: rows repeated because the list moved do not repeat in the same way.
         """
-        read = dataset.reading
-        if tally.received < stated:
+        read = begun.dataset.reading
+        if tally.received + tally.unreadable < stated:
             raise _short(who, stated, tally)
         different = min(tally.rows, tally.keys) if read.duplicates == "hold" else tally.rows
         if different >= stated or not read.page or read.page.kind == "none":
             return
         again = Tally(read.key)
-        for sheet in self._sheets(who, read, window, size=max(1, read.page.rows * 2 // 3)):
-            again.add(batch(sorted_out(sheet.rows, 0)[0], schema))
+        for sheet in self._sheets(who, read, begun.window, size=max(1, read.page.rows * 2 // 3)):
+            rows, rejects = sorted_out(sheet.rows, 0)
+            again.add(batch(rows, schema))
+            again.unreadable += rejects.num_rows if rejects else 0
         if not again.same(tally):
             raise _short(who, stated, tally)
 
-    def _shape(self, who: Who, dataset: Dataset, names: list[str]) -> None:
-        """Every column the registration names is in the list."""
-        read = dataset.reading
-        wanted = dict.fromkeys([*dataset.columns, *read.key, *([read.cursor] if read.cursor else [])])
-        if missing := [n for n in wanted if n not in names]:
+    def _shape(self, who: Who, begun: _Begun, names: list[str]) -> None:
+        """Every column the registration names is in the list. Raises SourceChanged."""
+        read = begun.dataset.reading
+        needed = _needed(read)
+        missing = [n for n in dict.fromkeys([*begun.dataset.columns, *needed]) if n not in names]
+        if missing and begun.since and not set(missing) & set(needed):  # a few rows, of an interface that leaves out what is empty?
+            every = next(self._sheets(who, read, {}))
+            names = list(dict.fromkeys([*names, *keys_of(sorted_out(every.rows, 0)[0])]))
+            missing = [n for n in missing if n not in names]
+        if missing:
             raise gone(who, missing, names, f"接口 {read.path}", f"the interface {read.path}")
 
 
-def _chained(first: Sheet, pages: Iterator[Sheet]) -> Iterator[Sheet]:
-    yield first
-    yield from pages
+def _needed(read: Read) -> list[str]:
+    """The columns without which the rows cannot be told apart, ordered or chosen."""
+    return list(dict.fromkeys([*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted]))
 
 
 def _only(rows: pa.RecordBatch, read: Read) -> pa.RecordBatch:

@@ -6,15 +6,17 @@ Client, System  ->  Findings  |  Founds
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from zoneinfo import ZoneInfo
 
 from connectors.contract import Column, Finding, Found
-from connectors.rest_client import Client, Number
+from connectors.rest_client import Client
+from connectors.rest_json import Number
 from connectors.rest_paging import Sheet, sheets
-from connectors.rest_rows import keys_of, sorted_out
+from connectors.rest_rows import keys_of, sorted_out, written
 from connectors.wording import Who
-from schemas.errors import SourceError
+from schemas.errors import SourceError, SourceUnavailable
 from schemas.registration import Dataset, System
 
 _SKEW = 60  # seconds a far clock may be off without anybody having to act
@@ -23,14 +25,20 @@ _SAMPLE = 20
 
 def findings(client: Client, system: System) -> list[Finding]:
     """Cipher, then every list: reachable, admitted, in the registered shape; then the clock."""
-    client.begin()
+    client.begin(tries=1)
     made = [_cipher(client)]
     date = None
+    silent = False
     for name, dataset in _lists(system):
         what = f"{system.path}/{name}"
+        if silent:
+            made.append(Finding(what, None, "接口不通，没有检查", "not checked, the interface does not answer"))
+            continue
         try:
             sheet = _sample(client, system, dataset)
+            made += _window(client, system, dataset, sheet)
         except SourceError as error:
+            silent = isinstance(error, SourceUnavailable)
             made.append(Finding(what, False, error.zh, error.en, error.next_zh, error.next_en))
             continue
         date = sheet.reply.date or date
@@ -57,10 +65,27 @@ def _lists(system: System) -> Iterator[tuple[str, Dataset]]:
             yield name, dataset
 
 
-def _sample(client: Client, system: System, dataset: Dataset) -> Sheet:
+def _sample(client: Client, system: System, dataset: Dataset, window: Mapping[str, str] | None = None) -> Sheet:
     who, read = Who.of(system, dataset), dataset.reading
-    pages = sheets(who, read, read.params, lambda path, params: client.ask(who, path, params), _SAMPLE)
-    return next(pages)
+    return next(sheets(who, read, {**read.params, **(window or {})}, lambda path, params: client.ask(who, path, params), _SAMPLE))
+
+
+def _window(client: Client, system: System, dataset: Dataset, every: Sheet) -> list[Finding]:
+    """Whether the interface heeds the window of time: nothing has changed in the next ten years."""
+    since = dataset.reading.since
+    if since is None or not every.rows:
+        return []
+    zone = ZoneInfo(system.timezone)
+    begin = dt.datetime.now(zone).replace(tzinfo=None) + dt.timedelta(days=3650)
+    if not _sample(client, system, dataset, {since.lower: written(begin, since.format, zone)}).rows:
+        return []
+    what = f"{Who.of(system, dataset)}.since"
+    return [
+        Finding(
+            what, False, f"接口不理会参数 {since.lower}：要十年以后的数据，仍给出数据", f"the interface does not heed {since.lower}: asked for rows of ten years from now, it gives some",
+            "核对 read.since 的参数名和 format；接口确实不支持的，去掉 since", "check the names and the format of read.since; drop since if the interface has none",
+        )
+    ]  # fmt: skip
 
 
 def _cipher(client: Client) -> Finding:

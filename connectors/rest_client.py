@@ -14,18 +14,20 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as Broken
 
+from connectors.rest_json import held, loads, text
+from connectors.rest_options import Options
 from connectors.secrets import Secret
 from connectors.wording import Who
-from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
-from schemas.registration import Limits, Texts
+from schemas.registration import Limits
 
+_BROKEN_OFF = ("应答在中途断了（JSON 不完整）", "the answer breaks off (incomplete JSON)")
 LARGEST = 64 << 20  # bytes of one answer, unpacked
 TRIES = 4
 _LONGEST_PAUSE = 30.0
@@ -40,53 +42,6 @@ _REFUSING = re.compile(
 _PASSING = re.compile(
     "繁忙|稍后|稍候|超时|频繁|限流|系统异常|内部错误|busy|timeout|time-out|timed out|try again|internal error|too many", re.IGNORECASE
 )
-
-
-class Number(str):
-    """A JSON number in its own words."""
-
-    __slots__ = ()
-
-
-class Ok(Closed):
-    """The mark of success in an answer: interfaces that report errors with HTTP 200."""
-
-    path: str
-    values: Texts
-    refused: Texts = ()  # values that say: credentials or permission
-
-
-class Login(Closed):
-    """How user and password are handed in for a token."""
-
-    user: str = "username"
-    password: str = "password"  # noqa: S105 - the name of a parameter
-    form: bool = False  # as a form; JSON otherwise
-    more: Mapping[str, str] = {}  # for example grant_type
-
-
-class Options(Closed):
-    """The words of `connection:` for a REST interface."""
-
-    url: str
-    auth: Literal["none", "bearer", "token", "api_key", "basic"] = "none"
-    header: str | None = None  # where the token or key goes; Authorization, or X-Api-Key
-    token_url: str | None = None
-    token_path: str | None = None  # where the answer holds the token
-    login: Login = Login()
-    ok: Ok | None = None
-    message: str | None = None  # where an answer says what is wrong
-    verify: bool = True
-
-    def model_post_init(self, _: Any) -> None:
-        for word, value in (("url", self.url), ("token_url", self.token_url)):
-            parts = urlsplit(value or "http://absent.invalid")
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(f"{word} 须以 http:// 或 https:// 开头")
-            if parts.username or parts.password or parts.query:
-                raise ValueError(f"{word} 中不能写账号、口令或参数；密钥放入密钥库，参数写 read.params")
-        if self.auth == "token" and not self.token_url:
-            raise ValueError("auth: token 须写明 token_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,35 +60,6 @@ class Passing(Exception):
         self.zh, self.en, self.wait = zh, en, wait
 
 
-def held(body: Any, path: str) -> Any:
-    """What the answer holds at `data.list`. Raises KeyError with the keys there are when it is not there."""
-    here = body
-    for step in path.split(".") if path else ():
-        if here is None:
-            return None
-        if not isinstance(here, dict) or step not in here:
-            raise KeyError(path, sorted(here) if isinstance(here, dict) else [])
-        here = here[step]
-    return here
-
-
-def text(value: Any) -> str | None:
-    """A JSON value as the text that is landed: numbers and strings as they came, the rest as JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return _json(value)
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_json(k)}: {_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
 class Client:
     """Asks one interface. Close it after use; one thread at a time."""
 
@@ -146,11 +72,14 @@ class Client:
         self._session.verify = (os.environ.get("REQUESTS_CA_BUNDLE") or True) if options.verify else False
         self._session.headers.update({"Accept": "application/json", "User-Agent": "lianshu"})
         self._token: str | None = None
+        self._turned_away: SourceRefused | None = None
         self._last = 0.0
+        self._tries = TRIES
         self.until = time.monotonic() + limits.patience.total_seconds()
 
-    def begin(self) -> None:
+    def begin(self, tries: int = TRIES) -> None:
         """A new pull: `limits.patience` counts from here."""
+        self._tries = tries
         self.until = time.monotonic() + self.limits.patience.total_seconds()
 
     def close(self) -> None:
@@ -164,26 +93,26 @@ class Client:
             url = path
         else:
             url = self.options.url.rstrip("/") + "/" + path.lstrip("/")
-        renewed = False
-        while True:
-            try:
-                return self._patiently(who, "GET", url, params)
-            except SourceRefused:
-                if self.options.auth != "token" or renewed:
-                    raise
-                self._token, renewed = None, True  # it may only have run out
+        kept = self._token
+        try:
+            return self._patiently(who, "GET", url, params)
+        except SourceRefused:
+            if kept is None or self._token is not kept:
+                raise
+            self._token = None  # it may only have run out; a fresh one is asked for once
+            return self._patiently(who, "GET", url, params)
 
     def _patiently(
         self, who: Who, method: str, url: str, params: Mapping[str, str] | None, json_body: Any = None, form: Any = None
     ) -> Reply:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, self._tries + 1):
             try:
                 return self._once(who, method, url, params, json_body, form)
             except Passing as passing:
                 wait = passing.wait
                 if wait is None:
                     wait = min(_LONGEST_PAUSE, 0.5 * 2 ** (attempt - 1)) * random.uniform(0.5, 1.5)
-                if attempt == TRIES or time.monotonic() + wait > self.until:
+                if attempt == self._tries or time.monotonic() + wait > self.until:
                     raise self._unavailable(who, url, passing, attempt) from None
                 self.pause(wait)
         raise AssertionError
@@ -210,11 +139,18 @@ class Client:
                         continue
                     content = self._content(who, url, response)
                     return self._judged(who, url, response, content)
-            except requests.exceptions.SSLError:
-                raise self._refused_tls(who, url) from None
+            except UnicodeError:
+                raise self._refused(who, url, "secret", "密钥中有不能放进请求头的字符") from None
             except (requests.exceptions.RequestException, Broken, OSError) as error:
+                if isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error).lower():
+                    raise self._refused_tls(who, url) from None
                 raise Passing(*_trouble(error, self.limits.timeout.total_seconds())) from None
-        raise SourceChanged(f"{who}: {_shown(url)} 反复跳转", f"{who}: {_shown(url)} keeps redirecting")
+        raise SourceChanged(
+            f"{who}: {_shown(url)} 反复跳转",
+            f"{who}: {_shown(url)} keeps redirecting",
+            next_zh="核对 connection.url；地址无误的，请系统运维单位检查",
+            next_en="check connection.url; if it is right, have the operator look",
+        )
 
     def _timeout(self) -> float:
         return max(0.1, min(self.limits.timeout.total_seconds(), self.until - time.monotonic()))
@@ -240,7 +176,7 @@ class Client:
         """The body, no larger than LARGEST and no later than limits.timeout."""
         late = time.monotonic() + self.limits.timeout.total_seconds()
         pieces, size = [], 0
-        for piece in response.iter_content(_CHUNK):
+        while piece := response.raw.read1(_CHUNK, decode_content=True):  # what has come, without waiting for more
             pieces.append(piece)
             size += len(piece)
             if size > LARGEST:
@@ -258,7 +194,7 @@ class Client:
         status = response.status_code
         if status == 429 or status in (408, 425) or status >= 500:
             raise Passing(f"HTTP {status}", f"HTTP {status}", _wait(response.headers.get("Retry-After")))
-        body = _parsed(who, url, response, content, strict=status < 400)
+        body = _parsed(who, url, response, content, strict=status < 300)
         if status in (401, 403):
             raise self._refused(who, url, f"HTTP {status}", self._message(body))
         if status >= 300:
@@ -322,8 +258,14 @@ class Client:
         """A new token for user and password."""
         options, login = self.options, self.options.login
         url = str(options.token_url)
+        if self._turned_away:
+            raise self._turned_away
         given = {login.user: self._known(who, "user"), login.password: self._known(who, "password"), **login.more}
-        reply = self._patiently(who, "POST", url, None, **({"form": given} if login.form else {"json_body": given}))
+        try:
+            reply = self._patiently(who, "POST", url, None, **({"form": given} if login.form else {"json_body": given}))
+        except SourceRefused as error:
+            self._turned_away = error  # the same password again and again would lock the account
+            raise
         for path in (options.token_path,) if options.token_path else _TOKENS:
             try:
                 token = held(reply.body, path)
@@ -416,14 +358,17 @@ def _parsed(who: Who, url: str, response: requests.Response, content: bytes, *, 
     try:
         charset = re.search(r"charset=\"?([\w-]+)", response.headers.get("Content-Type", ""))
         decoded = content.decode((charset[1] if charset else "utf-8").lower().replace("gb2312", "gb18030")).removeprefix("\ufeff")
-        return json.loads(decoded, parse_float=Number, parse_int=Number, parse_constant=Number)
-    except (UnicodeDecodeError, LookupError):
+        return loads(decoded)
+    except (UnicodeDecodeError, LookupError) as error:
+        if strict and "unexpected end" in str(error):
+            raise Passing(*_BROKEN_OFF) from None
         problem = ("不是它所说的编码", "is not in the encoding it claims")
     except RecursionError:
         problem = ("嵌套太深", "is nested too deeply")
     except json.JSONDecodeError as error:
-        if strict and (not error.doc.strip() or error.pos >= len(error.doc.rstrip()) - 1 or "Unterminated" in error.msg):
-            raise Passing("应答在中途断了（JSON 不完整）", "the answer breaks off (incomplete JSON)") from None
+        whole = len(error.doc.rstrip())
+        if strict and (error.pos >= whole - len("false") or "Unterminated" in error.msg):
+            raise Passing(*_BROKEN_OFF) from None
         page = decoded.lstrip()[:1] == "<"
         problem = ("是网页，不是 JSON", "is a web page, not JSON") if page else ("不是 JSON", "is not JSON")
     if not strict:
@@ -443,7 +388,10 @@ def _shown(url: str) -> str:
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        port = -1
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 

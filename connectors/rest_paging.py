@@ -7,16 +7,17 @@ A far side that repeats itself, breaks off or never ends is an error here; wheth
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.rest_client import Reply, held
-from connectors.wording import Who
+from connectors.rest_client import Reply
+from connectors.rest_json import held
+from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
 from schemas.registration import Page, Read
+
+_COUNTED = ("page", "offset")
 
 Ask = Callable[[str, Mapping[str, str] | None], Reply]
 
@@ -28,46 +29,39 @@ class Sheet:
     rows: list[Any]
     total: int | None  # how many there are in all, when the interface says so
     reply: Reply
+    last: bool = True  # nothing seems to follow
 
 
 def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Generator[Sheet, None, None]:
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
     page = read.page or Page(kind="none")
-    rows = min(size or page.rows, page.rows)
+    wanted = min(size or page.rows, page.rows)
     link: str | None = str(read.path)
-    asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(rows)}), **_first(page)}
-    received, before, seen = 0, "", set[str]()
+    asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}
+    received, before, seen = 0, list[Any](), set[str]()
     number = _start(page)
     while link is not None:
         reply = ask(link, asked)
-        sheet = Sheet(_rows(who, read, reply), _total(who, page, read, reply), reply)
-        digest = _digest(sheet.rows)
-        if sheet.rows and digest == before:
+        rows, total = _rows(who, read, reply), _total(who, page, read, reply)
+        if rows and rows == before:
             raise _circles(who, page, received)
-        before = digest
-        received += len(sheet.rows)
-        yield sheet
-        match page.kind:
-            case "none":
+        before = rows
+        received += len(rows)
+        following = _following(who, page, reply)
+        full = received < total if total is not None else len(rows) >= wanted
+        yield Sheet(rows, total, reply, following is None and not (page.kind in _COUNTED and full))
+        if page.kind in _COUNTED:
+            if not rows or (total is not None and received >= total):
                 return
-            case "page" | "offset":
-                if not sheet.rows or (sheet.total is not None and received >= sheet.total):
-                    return
-                number = number + 1 if page.kind == "page" else number + len(sheet.rows)
-                asked = {**(asked or {}), page.number: str(number)}
-            case "cursor":
-                following = _next(who, page, reply)
-                if following is None:
-                    return
-                if following in seen:
-                    raise _circles(who, page, received)
-                seen.add(following)
-                asked = {**(asked or {}), page.number: following}
-            case "link":
-                link, asked = reply.following, None
-                if link in seen:
-                    raise _circles(who, page, received)
-                seen.add(str(link))
+            number = number + 1 if page.kind == "page" else number + len(rows)
+            asked = {**(asked or {}), page.number: str(number)}
+            continue
+        if following is None:
+            return
+        if following in seen:
+            raise _circles(who, page, received)
+        seen.add(following)
+        link, asked = (following, None) if page.kind == "link" else (link, {**(asked or {}), page.number: following})
 
 
 def _start(page: Page) -> int:
@@ -106,19 +100,19 @@ def _total(who: Who, page: Page, read: Read, reply: Reply) -> int | None:
     raise _shape(who, page.total, "总数", "the total", [])
 
 
-def _next(who: Who, page: Page, reply: Reply) -> str | None:
-    """The cursor of the next piece; empty, null or false is the end."""
+def _following(who: Who, page: Page, reply: Reply) -> str | None:
+    """The cursor or link of the next piece; absent, empty, null or false is the end."""
+    if page.kind == "link":
+        return reply.following
+    if page.kind != "cursor":
+        return None
     if page.next is None:
-        raise SourceChanged(f"{who}: page.kind: cursor 须写明 page.next", f"{who}: page.kind: cursor needs page.next")
+        raise senseless(who, "page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next")
     try:
         found = held(reply.body, page.next)
     except KeyError:
         return None
     return str(found) if isinstance(found, str) and found else None
-
-
-def _digest(rows: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()
 
 
 def _shape(who: Who, path: str, zh: str, en: str, have: list[str]) -> SourceChanged:
