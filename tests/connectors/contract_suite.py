@@ -51,7 +51,7 @@ def refused(far: Far, opened: Opened, kind: type[HubError], system: System) -> H
     """The error of a pull, which is of that kind, in both languages, and shows no secret anywhere."""
     try:
         read(far, opened, system=system)
-    except Exception as error:  # noqa: BLE001 - what is raised is the point
+    except Exception as error:  # what is raised is the point
         shown = "".join(traceback.format_exception(error)) + repr(error) + str(getattr(error, "en", ""))
         assert PASSWORD not in shown, "the password is in the error"
         assert isinstance(error, kind), f"{type(error).__name__} instead of {kind.__name__}: {error}"
