@@ -233,6 +233,7 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             tell("build", f"{system.path}/{name}")
             outcome.candidate = normalise.build(hub.lake, hub.city, system, name, before, states[outcome.table], folder)
             suite = suites.suite(hub.city, system, name)
+            suites.save(suite, hub.home / "suites")
             outcome.verdict = quality.check(
                 hub.lake.cursor(), outcome.candidate.relation, suite, last_rows=before.rows if before.number else None
             )

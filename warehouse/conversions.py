@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from warehouse.check_digits import id_check, id_number_ok, uscc_ok
 from warehouse.sql import listed, literal
 
 BLANKS = " \t\r\n\u3000\u00a0\ufeff\u200b"
@@ -135,45 +136,14 @@ def _code(x: str, asked: Asked) -> str:
     return f"CASE WHEN {x} IN {listed(sorted(asked.listed))} THEN {x} END" if asked.listed else "CAST(NULL AS VARCHAR)"
 
 
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643, ISO 7064 MOD 11-2
-_USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100
-_USCC_WEIGHTS = tuple(pow(3, n, 31) for n in range(17))
-
-
-def _id_check(first17: str) -> str:
-    """The check character of 17 digits."""
-    n = f"TRY_CAST({first17} AS BIGINT)"
-    total = " + ".join(f"(({n} // {10 ** (16 - place)}) % 10) * {weight}" for place, weight in enumerate(_ID_WEIGHTS))
-    return f"substr('10X98765432', CAST(({total}) % 11 AS INTEGER) + 1, 1)"
-
-
-def id_number_ok(x: str) -> str:
-    """GB 11643: shape, a birth date that exists and is past, check character. The region code is not judged here."""
-    born = f"TRY_CAST(substr({x}, 7, 4) || '-' || substr({x}, 11, 2) || '-' || substr({x}, 13, 2) AS DATE)"
-    return (
-        f"coalesce(regexp_full_match({x}, '[1-9][0-9]{{16}}[0-9X]') AND {born} BETWEEN DATE '1850-01-01' AND current_date"
-        f" AND substr({x}, 18, 1) = {_id_check(f'substr({x}, 1, 17)')}, false)"
-    )
-
-
 def _id_number(x: str, _: Asked) -> str:
     """18 characters. Fifteen digits of the first generation are brought to eighteen (sequence 996-999: born in the 1800s)."""
     long17 = f"substr({x}, 1, 6) || CASE WHEN substr({x}, 13, 3) >= '996' THEN '18' ELSE '19' END || substr({x}, 7, 9)"
-    whole = f"({long17} || {_id_check(f'({long17})')})"
+    whole = f"({long17} || {id_check(f'({long17})')})"
     return (
         f"CASE WHEN {id_number_ok(x)} THEN {x}"
         f" WHEN regexp_full_match({x}, '[1-9][0-9]{{14}}') THEN CASE WHEN {id_number_ok(whole)} THEN {whole} END END"
     )
-
-
-def uscc_ok(x: str) -> str:
-    """GB 32100: eighteen characters of its alphabet and the check character."""
-    value = "strpos({alphabet}, substr({x}, {place}, 1)) - 1"
-    total = " + ".join(
-        f"({value.format(alphabet=literal(_USCC), x=x, place=place + 1)}) * {weight}" for place, weight in enumerate(_USCC_WEIGHTS)
-    )
-    check = f"substr({literal(_USCC)}, (31 - CAST(({total}) % 31 AS INTEGER)) % 31 + 1, 1)"
-    return f"coalesce(regexp_full_match({x}, '[0-9A-HJ-NPQRTUWXY]{{18}}') AND substr({x}, 18, 1) = {check}, false)"
 
 
 def _uscc(x: str, _: Asked) -> str:
