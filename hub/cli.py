@@ -7,7 +7,6 @@ through the entry point group `hub.commands` and are loaded only when they are a
 from __future__ import annotations
 
 import difflib
-import logging
 import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
@@ -62,7 +61,7 @@ class Doors(TyperGroup):
         except Exception as error:
             if os.environ.get("HUB_DEBUG") == "1":
                 raise
-            screen.show_error(_unforeseen(error))
+            screen.show_error(screen.unforeseen(error))
             raise typer.Exit(screen.FAILED) from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -82,20 +81,8 @@ def _translated(error: Any) -> Exception:
     near = getattr(error, "possibilities", None)
     if near:
         zh += f"；是不是：{'、'.join(sorted(near))}"
-    return UsageError(say(zh, error.format_message()), error.ctx)
-
-
-def _unforeseen(error: Exception) -> HubError:
-    """A fault of ours. Its text may hold a person's data, so only the log gets it."""
-    log = logging.getLogger("lianshu")
-    log.error("unforeseen", exc_info=error)
-    kind = type(error).__name__
-    return HubError(
-        f"程序出现未预料的错误（{kind}），数据未受影响",
-        f"an unforeseen error in the program ({kind}); the data are as they were",
-        next_zh="设 HUB_DEBUG=1 再运行一次可看到细节，请连同细节一起报告",
-        next_en="run again with HUB_DEBUG=1 to see the details, and report them",
-    )
+    mistake: Exception = UsageError(say(zh, error.format_message()), error.ctx)
+    return mistake
 
 
 def _added() -> dict[str, EntryPoint]:
@@ -140,7 +127,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None if os.environ.get("HUB_PLAIN") else "rich",
-    help=say("联枢：把一座城市各部门的信息系统汇成一套可信的共享数据。", "Lianshu: one trustworthy shared dataset from a city's many systems."),
+    help=say(
+        "联枢：把一座城市各部门的信息系统汇成一套可信的共享数据。", "Lianshu: one trustworthy shared dataset from a city's many systems."
+    ),
     epilog=say(
         "HUB_HOME 枢纽写入的一切 · HUB_SYSTEMS 登记文件 · HUB_LANGUAGE=en 英文 · HUB_DEBUG=1 显示程序细节",
         "HUB_HOME all the hub writes · HUB_SYSTEMS registrations · HUB_LANGUAGE=zh Chinese · HUB_DEBUG=1 program details",
@@ -165,18 +154,66 @@ _REGISTER, _DAILY, _LOOK, _UPKEEP = (
 )
 _Command = tuple[str, str, Any, str, str]
 _COMMANDS: list[_Command] = [
-    (_REGISTER, "check", reaching.check, "诊断一个系统能否接入：网络、账号、权限、时钟、编码。", "Diagnose whether a system can be reached."),
-    (_REGISTER, "discover", reaching.discover, "列出对方有哪些表和列；--write 生成登记草稿。", "List what is there; --write drafts the registration."),
-    (_REGISTER, "try", trying.try_, "取几行走完全程并逐站显示，不写入。", "Take a few rows all the way and show every station; writes nothing."),
+    (
+        _REGISTER,
+        "check",
+        reaching.check,
+        "诊断一个系统能否接入：网络、账号、权限、时钟、编码。",
+        "Diagnose whether a system can be reached.",
+    ),
+    (
+        _REGISTER,
+        "discover",
+        reaching.discover,
+        "列出对方有哪些表和列；--write 生成登记草稿。",
+        "List what is there; --write drafts the registration.",
+    ),
+    (
+        _REGISTER,
+        "try",
+        trying.try_,
+        "取几行走完全程并逐站显示，不写入。",
+        "Take a few rows all the way and show every station; writes nothing.",
+    ),
     (_REGISTER, "stage", stages.stage, "把系统进入新阶段的日期记入台账。", "Enter in the ledger that a system has reached a stage."),
     (_REGISTER, "agree", stages.agree, "把数据共享协议记入台账。", "Enter a sharing agreement in the ledger."),
-    (_DAILY, "sync", syncing.sync, "读取、落地、转换、检查、验收。有失败或被拦下时退出码为 1。", "Read, land, convert, check, accept. Exit code 1 if something failed or was blocked."),
-    (_DAILY, "build", syncing.build, "只从已落地的数据重做标准化，不连接对方。", "Rebuild from what is landed; the far side is not needed."),
-    (_DAILY, "accept", syncing.accept, "核实后放行被拦下的数据集，理由记入台账。", "Let a blocked dataset pass; the reason is entered in the ledger."),
+    (
+        _DAILY,
+        "sync",
+        syncing.sync,
+        "读取、落地、转换、检查、验收。有失败或被拦下时退出码为 1。",
+        "Read, land, convert, check, accept. Exit code 1 if something failed or was blocked.",
+    ),
+    (
+        _DAILY,
+        "build",
+        syncing.build,
+        "只从已落地的数据重做标准化，不连接对方。",
+        "Rebuild from what is landed; the far side is not needed.",
+    ),
+    (
+        _DAILY,
+        "accept",
+        syncing.accept,
+        "核实后放行被拦下的数据集，理由记入台账。",
+        "Let a blocked dataset pass; the reason is entered in the ledger.",
+    ),
     (_DAILY, "publish", publishing.publish, "汇成共享库，计算指标，导出分析版。", "Bring shared records, figures and editions up to date."),
     (_DAILY, "deliver", publishing.deliver, "向上级平台报送。", "Deliver to the upper platform."),
-    (_DAILY, "receipts", publishing.receipts, "取回执；退回原因照录，并给出下一步。", "Take the platform's receipts; refusals verbatim, with the next step."),
-    (_LOOK, "status", status.status, "各系统：新鲜度、行数、问题、该谁处理、下一步。", "Per system: freshness, rows, problems, whose move, next step."),
+    (
+        _DAILY,
+        "receipts",
+        publishing.receipts,
+        "取回执；退回原因照录，并给出下一步。",
+        "Take the platform's receipts; refusals verbatim, with the next step.",
+    ),
+    (
+        _LOOK,
+        "status",
+        status.status,
+        "各系统：新鲜度、行数、问题、该谁处理、下一步。",
+        "Per system: freshness, rows, problems, whose move, next step.",
+    ),
     (_LOOK, "query", query.query, "用 SQL 查询分析版（已脱敏）。", "Ask the analysts' edition in SQL."),
     (_LOOK, "fields", query.fields, "分析版有哪些表和字段。", "Tables and fields of the edition."),
     (_LOOK, "quarantine", quarantine.quarantine, "被隔离的行：计数、逐行、下载。", "Rows left out: counted, opened, downloaded."),

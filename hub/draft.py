@@ -1,6 +1,6 @@
 """A first registration of what a system was found to have: every table as it comes, to be mapped by a person later.
 
-    discover()  ->  `datasets:` of the registration's own file; what a person wrote there stays, letter for letter
+discover()  ->  `datasets:` of the registration's own file; what a person wrote there stays, letter for letter
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def name_of(name: str, taken: Iterable[str]) -> str:
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.rpartition(".")[2])
     words = re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
     words = re.sub(r"_+", "_", words)[:LONGEST].strip("_")
-    if not re.match(r"[a-z]", words):
+    if not re.match(r"[a-z]", words) or _special(words):
         words = f"table_{words}".strip("_")
     used, wanted, n = set(taken), words, 1
     while wanted in used or wanted == "table":
@@ -63,9 +63,7 @@ def _entry(name: str, found: Found, word: str, way: str) -> str:
     if way != "main":
         reading.append(f"via: {way}")
     columns = "、".join(re.sub(r"\s+", " ", c.name) for c in found.columns)
-    return (
-        f"  {name}:\n    # {columns[:400]}\n    title: {text(found.name)}\n    raw: {text(REASON)}\n    read: {{{', '.join(reading)}}}\n"
-    )
+    return f"  {name}:\n    # {columns[:400]}\n    title: {text(found.name)}\n    raw: {text(REASON)}\n    read: {{{', '.join(reading)}}}\n"
 
 
 def _special(value: str) -> bool:

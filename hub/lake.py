@@ -1,7 +1,15 @@
-"""`hub lake`: what the lake holds, and its nightly care."""
+"""`hub lake`: what the lake holds, as engineers may see it, and its nightly care.
+
+What is asked of it is masked by nobody, so every question leaves a line in $HUB_HOME/audit/lake.jsonl.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,7 +56,9 @@ def maintain(
 def info(as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False) -> None:
     with opening.lake_to_read() as lake:
         con = lake.cursor()
-        files = con.execute("SELECT count(*), coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0) FROM ducklake_table_info('lake')").fetchone()
+        files = con.execute(
+            "SELECT count(*), coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0) FROM ducklake_table_info('lake')"
+        ).fetchone()
         stations = con.execute(
             "SELECT schema_name, count(*), sum(estimated_size)::BIGINT FROM duckdb_tables() WHERE database_name = 'lake' GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -67,6 +77,69 @@ def info(as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输�
     for name, tables, rows in stations:
         made.add_row(say(*_STATIONS.get(name, (name, name))), str(tables), screen.number(rows))
     out.print(made)
+
+
+@app.command(help=say("列出湖中的表和行数。", "List the tables of the lake and their rows."))
+def tables(
+    station: Annotated[
+        str | None, typer.Argument(help=say("landing、quarantine、standard、shared 或 hub", "landing, quarantine, standard, shared or hub"))
+    ] = None,
+) -> None:
+    with opening.lake_to_read() as lake:
+        rows = lake.cursor().execute(
+            "SELECT schema_name, table_name, estimated_size, column_count FROM duckdb_tables()"
+            " WHERE database_name = 'lake' AND schema_name = coalesce(?, schema_name) ORDER BY ALL",
+            [station],
+        )
+        found = rows.fetchall()
+    screen.print_rows([say(*t) for t in (("库", "station"), ("表", "table"), ("行", "rows"), ("列", "columns"))], found)
+
+
+@app.command(
+    help=say(
+        "工程师直接查询数据湖（未脱敏，留痕）。分析请用 hub query。", "Ask the lake itself: unmasked, audited. Analysts use hub query."
+    )
+)
+def query(
+    sql: Annotated[
+        str,
+        typer.Argument(
+            metavar="SQL", help=say("例如 FROM landing.<代号>__<数据集> LIMIT 5", "such as FROM landing.<code>__<dataset> LIMIT 5")
+        ),
+    ],
+    limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 1000,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
+) -> None:
+    from hub.tables import write_csv
+    from warehouse.asking import selected
+
+    sql = sys.stdin.read() if sql == "-" else sql
+    with opening.lake_to_read() as lake:
+        _audit(sql)
+        found = selected(lake, sql)
+        names = [c[0] for c in found.description]
+        if csv is not None:
+            count = write_csv(csv, names, iter(found.fetchone, None))
+            screen.note(f"已写入 {csv}，{count} 行", f"{count} rows written to {csv}")
+        elif as_json:
+            screen.print_json([dict(zip(names, r, strict=True)) for r in found.fetchmany(limit)])
+        else:
+            screen.print_rows(names, found.fetchmany(limit))
+
+
+def _audit(sql: str) -> None:
+    """Who asked what, before it is answered."""
+    from hub.stages import who
+
+    folder = home() / "audit"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    line = {"who": who(), "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), "sql": sql[:100_000]}
+    handle = os.open(folder / "lake.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8") as out:
+        out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 _STATIONS = {

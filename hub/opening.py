@@ -17,7 +17,7 @@ from schemas.errors import HubError, RegistrationError
 from schemas.home import home, systems_folder
 
 if TYPE_CHECKING:
-    from ledger.opening import Ledger
+    from ledger.book import Ledger
     from orchestration.routes import Hub
     from schemas.city import City
     from schemas.registration import System
@@ -61,13 +61,19 @@ def chosen(city: City, broken: dict[str, RegistrationError], pattern: str | None
                 next_zh="补全登记并把 stage 改为 testing、trial 或 in_service",
                 next_en="complete the registration and set its stage to testing, trial or in_service",
             )
-    if not found and not broken:
+    if not found and (pattern or not broken):
         where = pattern or systems_folder()
         raise RegistrationError(
-            f"{where} 之下没有可运行的系统", f"nothing under {where} is running yet",
-            next_zh="hub status --all 查看各系统所处阶段", next_en="hub status --all shows every system's stage",
-        )  # fmt: skip
-    return found
+            f"{where} 之下没有可运行的系统",
+            f"nothing under {where} is running yet",
+            next_zh="hub status --all 查看各系统所处阶段",
+            next_en="hub status --all shows every system's stage",
+        )
+    for system, _ in found:
+        if not system.datasets:
+            note = f"hub discover {system.path} --write"
+            screen.note(f"{system.path} 还没有登记数据集，跳过（{note}）", f"{system.path} has no datasets yet and is left out ({note})")
+    return [(s, names) for s, names in found if names]
 
 
 def keep_log() -> Path:

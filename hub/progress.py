@@ -1,6 +1,6 @@
 """What is happening, while it happens: a live line on a terminal, plain lines everywhere else.
 
-    routes tell(step, name, **facts)  ->  stderr
+routes tell(step, name, **facts)  ->  stderr
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hub import screen
 from schemas.errors import HubError
@@ -28,7 +28,7 @@ class Told(AbstractContextManager["Told"]):
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
-    def __enter__(self) -> Told:
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

@@ -21,7 +21,11 @@ _STATUS = {"prepared": ("待报送", "prepared"), "sent": ("待回执", "sent"),
 
 def publish(
     confirmed: Annotated[
-        bool, typer.Option("--confirmed", help=say("已有人核实，允许共享库大幅减少（须写 --because）", "a person lets a record type shrink (needs --because)"))
+        bool,
+        typer.Option(
+            "--confirmed",
+            help=say("已有人核实，允许共享库大幅减少（须写 --because）", "a person lets a record type shrink (needs --because)"),
+        ),
     ] = False,
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why; entered in the ledger"))] = "",
 ) -> None:
@@ -46,7 +50,9 @@ def publish(
 
 def _complain(broken: dict[str, RegistrationError]) -> None:
     for path in broken:
-        screen.note(f"登记有误，本次不含：{path}（hub systems validate 查看）", f"left out, wrong registration: {path} (see hub systems validate)")
+        screen.note(
+            f"登记有误，本次不含：{path}（hub systems validate 查看）", f"left out, wrong registration: {path} (see hub systems validate)"
+        )
 
 
 def _report(hub: Hub, published: Published) -> None:
@@ -55,7 +61,10 @@ def _report(hub: Hub, published: Published) -> None:
     else:
         numbers = [say("新增", "new"), say("更新", "updated"), say("删除", "deleted"), say("行数", "rows")]
         made = screen.table(say("共享表", "shared table"), say("名称", "title"), *numbers, say("结果", "result"), right=numbers)
-        for result, tables in ((say("已发布", "published"), published.tables), (say("减少过多，保持原样", "would shrink too much; kept"), published.refused)):
+        for result, tables in (
+            (say("已发布", "published"), published.tables),
+            (say("减少过多，保持原样", "would shrink too much; kept"), published.refused),
+        ):
             for name, p in tables.items():
                 rows = p.before + p.inserted - p.deleted
                 counts = [screen.number(n) for n in (p.inserted, p.updated, p.deleted, rows)]
@@ -85,7 +94,9 @@ def _edition(edition: Any) -> str:
 
 
 def deliver(
-    again: Annotated[bool, typer.Option("--again", help=say("被退回且未改动的也再报送", "also what was refused and has not changed since"))] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help=say("被退回且未改动的也再报送", "also what was refused and has not changed since"))
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help=say("全部资源重新全量报送", "send every resource in full"))] = False,
 ) -> None:
     from orchestration import routes
@@ -111,8 +122,17 @@ def _list(deliveries: Iterable[Delivery]) -> None:
     rows = list(deliveries)
     if not rows:
         return
-    numbers = [say("序号", "no."), say("行数", "rows"), say("新增", "new"), say("更新", "updated"), say("删除", "deleted"), say("平台应有", "platform holds")]
-    made = screen.table(say("资源", "resource"), say("数据集", "dataset"), say("类型", "kind"), *numbers, say("状态", "status"), right=numbers)
+    numbers = [
+        say("序号", "no."),
+        say("行数", "rows"),
+        say("新增", "new"),
+        say("更新", "updated"),
+        say("删除", "deleted"),
+        say("平台应有", "platform holds"),
+    ]
+    made = screen.table(
+        say("资源", "resource"), say("数据集", "dataset"), say("类型", "kind"), *numbers, say("状态", "status"), right=numbers
+    )
     for d in rows:
         kind = say(*{"full": ("全量", "full"), "changes": ("增量", "changes")}.get(d.kind, (d.kind, d.kind)))
         counts = [screen.number(n) for n in (d.rows, d.inserted, d.updated, d.deleted, d.total)]
@@ -121,8 +141,12 @@ def _list(deliveries: Iterable[Delivery]) -> None:
 
 
 def receipts(
-    offline: Annotated[bool, typer.Option("--list", help=say("只列出台账中的最近报送，不询问平台", "only list the ledger's newest deliveries"))] = False,
-    reconcile: Annotated[bool, typer.Option("--reconcile", help=say("再与平台逐资源对账", "then compare with the platform, resource by resource"))] = False,
+    offline: Annotated[
+        bool, typer.Option("--list", help=say("只列出台账中的最近报送，不询问平台", "only list the ledger's newest deliveries"))
+    ] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help=say("再与平台逐资源对账", "then compare with the platform, resource by resource"))
+    ] = False,
 ) -> None:
     from orchestration import routes
 
@@ -168,6 +192,8 @@ def _reconcile(hub: Hub) -> bool:
     made = screen.table(say("资源", "resource"), say("名称", "title"), say("序号", "no."), *numbers, say("结论", "verdict"), right=numbers)
     statements = reconcile(hub.lake, hub.city, hub.ledger, hub.home)
     for s in statements:
-        made.add_row(s.resource, screen.cell(s.title), str(s.sequence), screen.number(s.ours), screen.number(s.theirs), screen.cell(say(s.zh, s.en)))
+        made.add_row(
+            s.resource, screen.cell(s.title), str(s.sequence), screen.number(s.ours), screen.number(s.theirs), screen.cell(say(s.zh, s.en))
+        )
     screen.out().print(made)
     return any(s.verdict == "different" for s in statements)

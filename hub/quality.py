@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def quality(
     pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]")] = None,
     every: Annotated[bool, typer.Option("--all", help=say("符合的检查也列出", "list the checks that pass, too"))] = False,
-    docs: Annotated[bool, typer.Option("--docs", help=say("生成 Data Docs 页面（离线可看）", "render Data Docs, readable offline"))] = False,
+    docs: Annotated[
+        bool, typer.Option("--docs", help=say("生成 Data Docs 页面（离线可看）", "render Data Docs, readable offline"))
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 GX 结果格式输出", "print GX results"))] = False,
 ) -> None:
     from hub.standing import facts
@@ -51,7 +53,16 @@ def _newest(lake: Lake, names: list[str]) -> dict[str, dict[str, Any]]:
 
 def _table(found: dict[str, dict[str, Any]], names: dict[str, str], blocked: list[str], *, every: bool) -> None:
     right = [say("应查", "checked"), say("不符", "failed")]
-    made = screen.table(say("数据集", "dataset"), "", say("字段", "field"), say("规则", "rule"), *right, say("级别", "severity"), say("说明", "finding"), right=right)
+    made = screen.table(
+        say("数据集", "dataset"),
+        "",
+        say("字段", "field"),
+        say("规则", "rule"),
+        *right,
+        say("级别", "severity"),
+        say("说明", "finding"),
+        right=right,
+    )
     good = 0
     for table, result in found.items():
         for one in result["results"]:
@@ -66,7 +77,9 @@ def _table(found: dict[str, dict[str, Any]], names: dict[str, str], blocked: lis
         screen.cell(say(f"{len(found)} 个数据集，{total} 项检查，{good} 项符合", f"{len(found)} datasets, {total} checks, {good} pass"))
     )
     for path in blocked:
-        screen.note(f"被拦下：{path}（核实后 hub accept {path} --because …）", f"blocked: {path} (hub accept {path} --because … once confirmed)")
+        screen.note(
+            f"被拦下：{path}（核实后 hub accept {path} --because …）", f"blocked: {path} (hub accept {path} --because … once confirmed)"
+        )
 
 
 def _mark(one: dict[str, Any]) -> tuple[str, str]:

@@ -26,7 +26,9 @@ def quarantine(
     reason: Annotated[str | None, typer.Option("--reason", help=say("只看一种原因（机器词）", "one reason only (its word)"))] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,
     plain: Plain = False,
-    csv: Annotated[Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出计数", "print the counts as JSON"))] = False,
 ) -> None:
     city, _ = opening.sound_city()
@@ -72,9 +74,8 @@ def _station(word: str) -> str:
 
 
 def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[str, Any]]:
-    from warehouse.lake import table
-
     from warehouse import shown
+    from warehouse.lake import table
 
     record = city.records.get(system.datasets[name].record or "")
     value = shown.failed_value(record, "field", "value")

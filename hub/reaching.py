@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from schemas.registration import System
 
 SHOWN = 40  # columns of one table on the screen
-OneSystem = Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM", help=say("例如 civil_affairs/assistance", "such as civil_affairs/assistance"))]
+OneSystem = Annotated[
+    str, typer.Argument(metavar="DEPARTMENT/SYSTEM", help=say("例如 civil_affairs/assistance", "such as civil_affairs/assistance"))
+]
 
 
 def reachable(path: str) -> System:
@@ -41,7 +43,9 @@ def check(path: OneSystem) -> None:
     system = reachable(path)
     failed = False
     for way in system.connections:
-        screen.out().print(screen.cell(f"{system.path} {system.title}" + (f"（{way}）" if len(system.connections) > 1 else "")), style="bold")
+        screen.out().print(
+            screen.cell(f"{system.path} {system.title}" + (f"（{way}）" if len(system.connections) > 1 else "")), style="bold"
+        )
         try:
             with closing(open_system(system, way)) as connector:
                 findings = connector.check()
@@ -53,7 +57,6 @@ def check(path: OneSystem) -> None:
         for finding in findings:
             _print_finding(finding)
     raise typer.Exit(screen.FAILED if failed else 0)
-
 
 
 def _print_finding(finding: Finding) -> None:
@@ -68,7 +71,10 @@ def discover(
     path: OneSystem,
     only: Annotated[str, typer.Option("--only", help=say("只看名字含此文字的表", "only tables whose name contains this"))] = "",
     write: Annotated[
-        bool, typer.Option("--write", help=say("把尚未登记的表写进登记文件（原样保存）", "write tables not yet registered into the registration, as raw"))
+        bool,
+        typer.Option(
+            "--write", help=say("把尚未登记的表写进登记文件（原样保存）", "write tables not yet registered into the registration, as raw")
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
 ) -> None:
@@ -93,14 +99,13 @@ def discover(
             f"已向 {systems_folder() / (system.path + '.yml')} 写入 {len(added)} 个数据集：{'、'.join(added) or '无新增'}",
             f"{len(added)} datasets written to {systems_folder() / (system.path + '.yml')}: {', '.join(added) or 'none new'}",
         )
-        screen.note(f"下一步：hub try {system.path}，再 hub sync {system.path}", f"next: hub try {system.path}, then hub sync {system.path}")
-
+        screen.note(
+            f"下一步：hub try {system.path}，再 hub sync {system.path}", f"next: hub try {system.path}, then hub sync {system.path}"
+        )
 
 
 def _print_found(there: list[Found]) -> None:
-    made = screen.table(
-        say("表", "table"), say("主键", "key"), say("行数", "rows"), say("列", "columns"), right=[say("行数", "rows")]
-    )
+    made = screen.table(say("表", "table"), say("主键", "key"), say("行数", "rows"), say("列", "columns"), right=[say("行数", "rows")])
     for one in there:
         columns = [f"{c.name} {c.type}{f'（{c.title}）' if c.title else ''}" for c in one.columns[:SHOWN]]
         more = f" … +{len(one.columns) - SHOWN}" if len(one.columns) > SHOWN else ""

@@ -1,12 +1,13 @@
 """What people see: consoles, tables, errors, times. Results go to stdout; progress and errors go to stderr.
 
-    HubError  ->  what · whose move · next step
+HubError  ->  what · whose move · next step
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import os
 import sys
 import traceback
@@ -149,6 +150,20 @@ def show_error(error: HubError) -> None:
         console.print(cell(f"  {say('下一步：', 'next: ')}{following}"), soft_wrap=True)
     if os.environ.get("HUB_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
+
+
+def unforeseen(error: Exception) -> HubError:
+    """A fault of ours. Its text may hold a person's data, so only the log gets it."""
+    log = logging.getLogger("lianshu")
+    if log.handlers:
+        log.error("unforeseen", exc_info=error)
+    kind = type(error).__name__
+    return HubError(
+        f"程序出现未预料的错误（{kind}），数据未受影响",
+        f"an unforeseen error in the program ({kind}); the data are as they were",
+        next_zh="设 HUB_DEBUG=1 再运行一次可看到细节，请连同细节一起报告",
+        next_en="run again with HUB_DEBUG=1 to see the details, and report them",
+    )
 
 
 def code_of(error: HubError) -> int:

@@ -24,7 +24,9 @@ def who() -> str:
 
 def stage(
     path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM")],
-    name: Annotated[str | None, typer.Argument(metavar="STAGE", help=say("新阶段；不写则列出历史", "the new stage; without it, the history"))] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="STAGE", help=say("新阶段；不写则列出历史", "the new stage; without it, the history"))
+    ] = None,
     note: Because = "",
 ) -> None:
     from schemas.registration import STAGES
@@ -38,14 +40,15 @@ def stage(
             ledger.set_stage(system.path, name, by=who(), note=note)
         made = screen.table(say("阶段", "stage"), say("自", "since"), say("登记人", "by"), say("说明", "note"))
         for entry in ledger.stage_history(system.path):
-            made.add_row(say(STAGES.get(entry.stage, entry.stage), entry.stage), screen.when(entry.since), entry.by, screen.cell(entry.note))
+            made.add_row(
+                say(STAGES.get(entry.stage, entry.stage), entry.stage), screen.when(entry.since), entry.by, screen.cell(entry.note)
+            )
     screen.out().print(made)
     if name is not None and name != system.stage:
         screen.note(
             f"登记文件里仍是 {system.stage}：请同步修改 {systems_folder() / (system.path + '.yml')} 的 stage",
             f"the file still says {system.stage}: change stage in {systems_folder() / (system.path + '.yml')} too",
         )
-
 
 
 def agree(
@@ -63,4 +66,3 @@ def agree(
         f"已记入台账：{path} 的共享协议{'终止' if ended else '已归档'}；下次 hub publish 生效",
         f"entered: the agreement of {path} {'has ended' if ended else 'is on file'}; hub publish takes it up",
     )
-

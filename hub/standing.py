@@ -1,6 +1,6 @@
 """Where every system and dataset stands: what the lake holds, what the ledger says, and whose move it is.
 
-    hub.cursors, hub.made, quarantine.*  +  runs, confirmations, stages  ->  one Standing a system
+hub.cursors, hub.made, quarantine.*  +  runs, confirmations, stages  ->  one Standing a system
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from warehouse.lake import Lake, table
 from warehouse.sql import literal
 
 if TYPE_CHECKING:
+    from ledger.book import Ledger
     from ledger.models import Run, Stage
-    from ledger.opening import Ledger
     from schemas.city import City
 
 
@@ -118,7 +118,9 @@ def facts(lake: Lake) -> Facts:
     cursors = {d: {"rows": r, "state": s, "changed": w.replace(tzinfo=dt.UTC) if w else None} for d, r, s, w in found.fetchall()}
     names = [
         r[0]
-        for r in con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'quarantine'").fetchall()
+        for r in con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'quarantine'"
+        ).fetchall()
     ]
     return Facts(cursors, made.newest(lake, "standard"), made.newest(lake, "blocked"), _quarantine(con, names))
 
@@ -127,7 +129,9 @@ def _quarantine(con: Any, names: list[str]) -> dict[str, tuple[int, int, int]]:
     """{dataset table: rows held, of those with an older version standing, values left empty}."""
     if not names:
         return {}
-    counts = "count(DISTINCT _key) FILTER (WHERE holds), count(DISTINCT _key) FILTER (WHERE holds AND stands), count(*) FILTER (WHERE NOT holds)"
+    counts = (
+        "count(DISTINCT _key) FILTER (WHERE holds), count(DISTINCT _key) FILTER (WHERE holds AND stands), count(*) FILTER (WHERE NOT holds)"
+    )
     union = " UNION ALL ".join(f"SELECT {literal(n)}, {counts} FROM {table('quarantine', n)}" for n in names)
     return {name: (held, stands, findings) for name, held, stands, findings in con.execute(union).fetchall()}
 
@@ -179,7 +183,7 @@ def _judge(one: Standing, system: System, run: Run | None) -> None:
     elif blocked:
         one.state, one.whose = "blocked", _OWNER
         one.following = (
-            f"核实数据；无误则 hub accept {blocked[0]} --because \"理由\"",
+            f'核实数据；无误则 hub accept {blocked[0]} --because "理由"',
             f'confirm the data; if they are right, hub accept {blocked[0]} --because "…"',
         )
     elif one.late:

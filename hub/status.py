@@ -41,9 +41,9 @@ def status(
     found = _standings(city, broken)
     if pattern:
         path = pattern.strip("/")
-        found = [s for s in found if s.path == path or s.department == path]
-        if not found:
-            found = [s for s in found if s.path == city.system(path).path]  # raises, naming what is near
+        if path not in (*city.departments, *broken):
+            path = city.system(path).path
+        found = [s for s in found if path in (s.path, s.department)]
     if funnel:
         _funnel(found, as_json=as_json)
         return
@@ -117,8 +117,19 @@ def _one(s: Standing) -> None:
         out.print(screen.cell(f"{say('该谁处理', 'whose move')}：{say(*s.whose)}"))
     if s.following[0]:
         out.print(screen.cell(f"{say('下一步', 'next')}：{say(*s.following)}"))
-    numbers = [say(*t) for t in (("落地行", "landed"), ("标准行", "standard"), ("未通过", "held"), ("其中沿用旧版", "older version stands"), ("留空的值", "left empty"))]
-    made = screen.table(say("数据集", "dataset"), say("最近确认", "confirmed"), say("最近变化", "changed"), *numbers, say("状态", "state"), right=numbers)
+    numbers = [
+        say(*t)
+        for t in (
+            ("落地行", "landed"),
+            ("标准行", "standard"),
+            ("未通过", "held"),
+            ("其中沿用旧版", "older version stands"),
+            ("留空的值", "left empty"),
+        )
+    ]
+    made = screen.table(
+        say("数据集", "dataset"), say("最近确认", "confirmed"), say("最近变化", "changed"), *numbers, say("状态", "state"), right=numbers
+    )
     for d in s.datasets:
         counts = [screen.number(n) for n in (d.landed, d.standard, d.held, d.stands, d.findings)]
         made.add_row(screen.cell(f"{d.path}\n{d.title}"), screen.when(d.confirmed), screen.when(d.changed), *counts, _dataset_state(d))

@@ -15,7 +15,7 @@ from schemas.home import say
 
 if TYPE_CHECKING:
     from hub.standing import Facts
-    from orchestration.routes import Hub, Outcome, Synced
+    from orchestration.routes import Outcome, Synced
     from schemas.registration import System
 
 Pattern = Annotated[
@@ -34,7 +34,7 @@ class Tally:
 
     @property
     def code(self) -> int:
-        wrong = self.stopped or any(o.error or o.blocked and not o.accepted for o in self.outcomes.values())
+        wrong = self.stopped or any(o.error or (o.blocked and not o.accepted) for o in self.outcomes.values())
         return screen.FAILED if wrong else 0
 
 
@@ -48,7 +48,7 @@ def sync(
     city, broken = opening.sound_city()
     chosen = opening.chosen(city, broken, pattern)
     with opening.whole_hub(city) as hub:
-        tally = _each(hub, chosen, lambda system, names, told: routes.sync(hub, system, names, tell=told.tell, again=again))
+        tally = _each(chosen, lambda system, names, told: routes.sync(hub, system, names, tell=told.tell, again=again))
         tally.facts = facts(hub.lake)
     tally.stopped |= {p: e for p, e in broken.items() if not pattern or p.startswith(pattern.split("/")[0] + "/")}
     _report(tally)
@@ -62,7 +62,7 @@ def build(pattern: Pattern = None) -> None:
     city, broken = opening.sound_city()
     chosen = opening.chosen(city, broken, pattern)
     with opening.whole_hub(city) as hub:
-        tally = _each(hub, chosen, lambda system, names, told: routes.build(hub, system, names, tell=told.tell))
+        tally = _each(chosen, lambda system, names, told: routes.build(hub, system, names, tell=told.tell))
         tally.facts = facts(hub.lake)
     _report(tally)
     raise typer.Exit(tally.code)
@@ -88,7 +88,7 @@ def accept(
         if system.table(name) not in facts(hub.lake).held_back():
             screen.note(f"{path} 没有被拦下的数据，无需放行", f"nothing of {path} is blocked; there is nothing to let pass")
             return
-        tally = _each(hub, [(system, [name])], lambda s, names, told: routes.build(hub, s, names, tell=told.tell, confirmed=True))
+        tally = _each([(system, [name])], lambda s, names, told: routes.build(hub, s, names, tell=told.tell, confirmed=True))
         if not tally.code:
             run = next(r.id for r in hub.ledger.runs(system=system.path, limit=1))
             hub.ledger.decide("accept", system.table(name), by=who(), because=because.strip(), run=run)
@@ -97,14 +97,15 @@ def accept(
     raise typer.Exit(tally.code)
 
 
-def _each(hub: Hub, chosen: list[tuple[System, list[str]]], route: Callable[[System, list[str], Told], Synced]) -> Tally:
+def _each(chosen: list[tuple[System, list[str]]], route: Callable[[System, list[str], Told], Synced]) -> Tally:
     """One system after the other. What stops one is kept, and the next one begins."""
     tally = Tally()
     with Told(sum(len(names) for _, names in chosen)) as told:
         for system, names in chosen:
             try:
                 synced = route(system, names, told)
-            except HubError as error:
+            except Exception as raised:  # noqa: BLE001  # whatever happens to one system, the next one begins
+                error = raised if isinstance(raised, HubError) else screen.unforeseen(raised)
                 tally.stopped[system.path] = error
                 told.tell("failed", system.path, error=error)
             else:
@@ -114,7 +115,17 @@ def _each(hub: Hub, chosen: list[tuple[System, list[str]]], route: Callable[[Sys
 
 
 def _report(tally: Tally) -> None:
-    numbers = [say(*t) for t in (("收到", "received"), ("新增", "new"), ("更新", "updated"), ("删除", "deleted"), ("未通过", "rejected"), ("标准库", "standard"))]
+    numbers = [
+        say(*t)
+        for t in (
+            ("收到", "received"),
+            ("新增", "new"),
+            ("更新", "updated"),
+            ("删除", "deleted"),
+            ("未通过", "rejected"),
+            ("标准库", "standard"),
+        )
+    ]
     made = screen.table(say("数据集", "dataset"), say("结果", "result"), *numbers, say("检查", "checks"), right=numbers)
     for path, outcome in tally.outcomes.items():
         made.add_row(path, *_row(outcome, tally.facts))
@@ -169,7 +180,9 @@ def _checks(verdict: object) -> str:
 
 def _say_blocked(path: str, outcome: Outcome) -> None:
     console = screen.err()
-    console.print(screen.cell(say(f"✗ {path} 被拦下，标准库沿用上次的数据", f"✗ {path} is blocked; the standard rows stay as they were")), style="red")
+    console.print(
+        screen.cell(say(f"✗ {path} 被拦下，标准库沿用上次的数据", f"✗ {path} is blocked; the standard rows stay as they were")), style="red"
+    )
     assert outcome.verdict is not None
     for result in outcome.verdict.failed:
         if result.severity == "block":

@@ -21,7 +21,10 @@ Plain = Annotated[bool, typer.Option("--plain", help=say("显示未脱敏的个�
 def try_(
     path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM[/DATASET]")],
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, max=1000, help=say("每个数据集读取几行", "rows of each dataset"))] = 20,
-    show: Annotated[int, typer.Option("--show", min=0, help=say("逐站展示几行（有问题的行另外展示）", "rows shown station by station, beside faulty ones"))] = 2,
+    show: Annotated[
+        int,
+        typer.Option("--show", min=0, help=say("逐站展示几行（有问题的行另外展示）", "rows shown station by station, beside faulty ones")),
+    ] = 2,
     plain: Plain = False,
 ) -> None:
     from hub.walk import walk
@@ -111,7 +114,9 @@ def _print_checks(walk: Walk) -> None:
         return
     out = screen.out()
     good = len(walk.verdict.results) - len(walk.verdict.failed) - len(walk.verdict.unchecked)
-    out.print(screen.cell(say(f"  检查 {len(walk.verdict.results)} 项，符合 {good} 项", f"  {len(walk.verdict.results)} checks, {good} pass")))
+    out.print(
+        screen.cell(say(f"  检查 {len(walk.verdict.results)} 项，符合 {good} 项", f"  {len(walk.verdict.results)} checks, {good} pass"))
+    )
     for result in [*walk.verdict.failed, *walk.verdict.unchecked]:
         mark = "?" if result.verdict == "not checked" else {"block": "✗", "warn": "!", "inform": "·"}.get(result.severity, "!")
         out.print(screen.cell(f"  {mark} {say(*result.said())}"))

@@ -65,9 +65,7 @@ def walk(city: City, system: System, name: str, rows: int, *, plain: bool = Fals
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _walk(
-    lake: Lake, city: City, system: System, name: str, dataset: Dataset, rows: int, folder: Path, *, plain: bool
-) -> Walk:
+def _walk(lake: Lake, city: City, system: System, name: str, dataset: Dataset, rows: int, folder: Path, *, plain: bool) -> Walk:
     code = system.table(name)
     before = landing.landed(lake, code)
     with closing(open_system(system, dataset.reading.via)) as connector:
@@ -114,7 +112,7 @@ def _left_out(lake: Lake, city: City, dataset: Dataset, code: str, names: list[s
     found = lake.cursor().execute(
         f"SELECT coalesce({key}, ''), reason, coalesce({row}, '') FROM {table('quarantine', code)} WHERE station = 'landing' ORDER BY ALL"
     )
-    return found.fetchall()
+    return [(key, reason, row) for key, reason, row in found.fetchall()]
 
 
 def _raw(lake: Lake, city: City, dataset: Dataset, code: str, names: list[str], *, plain: bool) -> list[Row]:
@@ -127,8 +125,13 @@ def _rows(lake: Lake, city: City, dataset: Dataset, candidate: normalise.Candida
     """Landed and converted side by side."""
     record = candidate.record
     mapped = [f for f in record.fields if f in dataset.fields]
-    sent = ", ".join(f"{quoted(n)} := {v.rpartition(' AS ')[0]}" for n, v in zip(names, shown.source_columns(city, dataset, names, plain=plain, of="l."), strict=True))
-    made_of = ", ".join(f"{quoted(n)} := {v.rpartition(' AS ')[0]}" for n, v in zip(mapped, shown.fields(record, mapped, plain=plain, of="c."), strict=True))
+    sent = ", ".join(
+        f"{quoted(n)} := {v.rpartition(' AS ')[0]}"
+        for n, v in zip(names, shown.source_columns(city, dataset, names, plain=plain, of="l."), strict=True)
+    )
+    made_of = ", ".join(
+        f"{quoted(n)} := {v.rpartition(' AS ')[0]}" for n, v in zip(mapped, shown.fields(record, mapped, plain=plain, of="c."), strict=True)
+    )
     value = shown.failed_value(record, "x.field", "x.value", plain=plain)
     found = lake.cursor().execute(f"""
         SELECT {shown.key(city, dataset, "c._key", plain=plain)}, struct_pack({sent}), struct_pack({made_of}),

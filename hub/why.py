@@ -30,7 +30,8 @@ def why(
         ),
     ],
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="STEP", help=say("打开一步的行：序号或名称", "open the rows of a step: its number or word"))
+        str | None,
+        typer.Option("--rows", metavar="STEP", help=say("打开一步的行：序号或名称", "open the rows of a step: its number or word")),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,
     plain: Plain = False,
@@ -79,7 +80,11 @@ def _ladder(city: City, explained: Explanation) -> None:
         out.print(screen.cell(f"  {n:>2}  {count:>{width}}  {_words(city, step)}"))
     out.print(screen.cell(f"      {'─' * width}"))
     total = sum(s.count for s in explained.steps)
-    mark = say("✓ 相符", "✓ adds up") if explained.adds_up else say(f"✗ 各步合计 {total:,}，不相符", f"✗ the steps make {total:,}; it does not add up")
+    mark = (
+        say("✓ 相符", "✓ adds up")
+        if explained.adds_up
+        else say(f"✗ 各步合计 {total:,}，不相符", f"✗ the steps make {total:,}; it does not add up")
+    )
     out.print(screen.cell(f"      {f'= {explained.value:,}':>{width}}  {mark}"), style="green" if explained.adds_up else "red")
     if not explained.adds_up:
         screen.note("先运行 hub publish；仍不相符请报告", "run hub publish first; report it if it still does not add up")
@@ -117,7 +122,9 @@ def _open(city: City, explained: Explanation, asked: str, limit: int, *, plain: 
         screen.out().print(screen.cell(f"{step.count:+,}  {_words(city, step)}"), style="bold")
         names, found = _rows(city, explained, step, limit, plain=plain)
         screen.print_rows(names, found)
-    screen.note("hub why 部门/系统/数据集/主键 查看一行在各站的样子", "hub why DEPARTMENT/SYSTEM/DATASET/KEY shows one row at every station")
+    screen.note(
+        "hub why 部门/系统/数据集/主键 查看一行在各站的样子", "hub why DEPARTMENT/SYSTEM/DATASET/KEY shows one row at every station"
+    )
 
 
 def _rows(city: City, explained: Explanation, step: Step, limit: int, *, plain: bool) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -128,11 +135,16 @@ def _rows(city: City, explained: Explanation, step: Step, limit: int, *, plain: 
     con = explained.con
     names = [d[0] for d in con.execute(f"SELECT * FROM ({step.rows_sql}) LIMIT 0").description]
     whens = " ".join(
-        f"WHEN {literal(s.table(n))} THEN {shown.key(city, d, quoted('key'), plain=plain)}" for s in city for n, d in s.datasets.items() if d.record and s.running
+        f"WHEN {literal(s.table(n))} THEN {shown.key(city, d, quoted('key'), plain=plain)}"
+        for s in city
+        for n, d in s.datasets.items()
+        if d.record and s.running
     )
     paths = " ".join(f"WHEN {literal(s.table(n))} THEN {literal(f'{s.path}/{n}')}" for s in city for n in s.datasets if s.running)
     special = {"key": f'CASE "source" {whens} END', "source": f'CASE "source" {paths} ELSE "source" END'}
-    selected = ", ".join(f"{special.get(n) or shown.value(quoted(n), None, plain=plain)} AS {quoted(n)}" for n in names if n != "_id" or plain)
+    selected = ", ".join(
+        f"{special.get(n) or shown.value(quoted(n), None, plain=plain)} AS {quoted(n)}" for n in names if n != "_id" or plain
+    )
     found = con.execute(f"SELECT {selected} FROM ({step.rows_sql}) LIMIT {limit}")
     return [d[0] for d in found.description], found.fetchall()
 
@@ -190,12 +202,25 @@ def _station(lake: Lake, city: City, station: Station, path: str, dataset: Datas
     else:
         row = shown.landed_row(con, city, dataset, station.values, plain=plain)
         fields = city.records[dataset.record].fields if dataset.record in city.records else {}
-        titles = {n: f.title for n, f in fields.items()} | {m.source: fields[n].title for n, m in dataset.fields.items() if m.source and n in fields}
-    name = say(*{"landing": ("归集库", "landing"), "quarantine": ("隔离区", "quarantine"), "standard": ("标准库", "standard"), "shared": ("共享库", "shared")}[station.station])
+        titles = {n: f.title for n, f in fields.items()} | {
+            m.source: fields[n].title for n, m in dataset.fields.items() if m.source and n in fields
+        }
+    name = say(
+        *{
+            "landing": ("归集库", "landing"),
+            "quarantine": ("隔离区", "quarantine"),
+            "standard": ("标准库", "standard"),
+            "shared": ("共享库", "shared"),
+        }[station.station]
+    )
     made = screen.table(say("列", "column"), say("标题", "title"), say("值", "value"), title=f"{name} · {path}")
     for column, value in row.items():
         if value not in (None, "") and column not in _OURS:
-            made.add_row(screen.cell(column), screen.cell(titles.get(column) or say(*_TITLES.get(column, ("", "")))), screen.cell(_value(column, value)))
+            made.add_row(
+                screen.cell(column),
+                screen.cell(titles.get(column) or say(*_TITLES.get(column, ("", "")))),
+                screen.cell(_value(column, value)),
+            )
     screen.out().print(made)
 
 

@@ -1,6 +1,6 @@
 """A registration carries its own test: its samples go through the same SQL as its rows.
 
-    datasets.<name>.sample  ->  normalise.select  ->  what differs from `expect` or `rejected`
+datasets.<name>.sample  ->  normalise.select  ->  what differs from `expect` or `rejected`
 """
 
 from __future__ import annotations

@@ -126,4 +126,6 @@ def _one(con: duckdb.DuckDBPyConnection, selected: Mapping[str, str], row: Mappi
 def _text(found: object) -> str | None:
     if found is None:
         return None
-    return found.hex() if isinstance(found, bytes) else json.dumps(found, ensure_ascii=False) if isinstance(found, list | dict) else str(found)
+    return (
+        found.hex() if isinstance(found, bytes) else json.dumps(found, ensure_ascii=False) if isinstance(found, list | dict) else str(found)
+    )

@@ -201,7 +201,8 @@ def row(lake: Lake, city: City, record: str, identity: str) -> list[Station]:
     """One shared row back to its source rows, at every station. Key parts are joined by '/' or U+001F."""
     con = lake.cursor()
     asked = identity if "\x1f" in identity else identity.replace("/", "\x1f")
-    found = _fetch(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity])
+    known = lake.has("shared", record)
+    found = _fetch(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
     stations = [Station("shared", record, asked, r) for r in found]
     if found:
         pairs = [(s["source"], s["key"]) for r in found for s in r["_sources"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import textwrap
 from dataclasses import dataclass
@@ -44,15 +43,15 @@ datasets:
     fields: {id_number: SFZH, name: XM, sex: {from: XB, as: code}, born: CSRQ, income: SR}
     codes: {sex: {"男": "1", "女": "2"}}
     sample:
-      - given: {BH: "1", SFZH: "%s", XM: 张某, XB: 男, CSRQ: "1980-01-01", SR: "100"}
-        expect: {id_number: "%s", sex: "1", born: 1980-01-01, income: 100.00}
+      - given: {BH: "1", SFZH: "NUMBER", XM: 张某, XB: 男, CSRQ: "1980-01-01", SR: "100"}
+        expect: {id_number: "NUMBER", sex: "1", born: 1980-01-01, income: 100.00}
       - given: {BH: "2", SFZH: "123", XM: 李某, XB: 女, CSRQ: "19800101", SR: ""}
         rejected: id_number
   note:
     title: 备注
     raw: 只作查阅
     read: {table: T_NOTE, key: [ID]}
-""" % (id_number(1), id_number(1))
+""".replace("NUMBER", id_number(1))
 OTHER = """
 title: 养老机构
 connector: database
@@ -135,7 +134,7 @@ def build(folder: Path) -> SmallCity:
         """),
         "utf-8",
     )
-    os.chmod(connections, 0o600)
+    connections.chmod(0o600)
     city.sql(
         "CREATE TABLE T_PERSON (BH TEXT PRIMARY KEY, SFZH TEXT, XM TEXT, XB TEXT, CSRQ TEXT, SR TEXT)",
         "CREATE TABLE T_NOTE (ID INTEGER PRIMARY KEY, TEXT TEXT)",
