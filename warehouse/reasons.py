@@ -22,7 +22,10 @@ class Reason:
 
 
 _OWNER = ("请系统主管部门在源系统中更正，下次同步自动收回", "the owning department corrects it at the source; the next sync takes it up")
-_MAPPING = ("请登记人核对字段映射与 format；确为错值的请主管部门更正", "check the mapping and its format; a wrong value is the owner's to correct")
+_MAPPING = (
+    "请登记人核对字段映射与 format；确为错值的请主管部门更正",
+    "check the mapping and its format; a wrong value is the owner's to correct",
+)
 
 _ALL = (
     Reason("null_key", "主键为空", "the key is empty", *_OWNER),
@@ -40,7 +43,13 @@ _ALL = (
         "登记人核对 read.encoding；原始字节已保留",
         "check read.encoding; the bytes are kept",
     ),
-    Reason("ragged", "列数与表头不符", "another number of columns than the header", "请提供方检查分隔符与引号后重新导出", "the sender checks delimiters and quotes, then exports again"),
+    Reason(
+        "ragged",
+        "列数与表头不符",
+        "another number of columns than the header",
+        "请提供方检查分隔符与引号后重新导出",
+        "the sender checks delimiters and quotes, then exports again",
+    ),
     Reason("unreadable", "无法读取", "could not be read", *_OWNER),
     Reason("required", "必填字段为空", "a required field is empty", *_OWNER),
     Reason("not_text", "不是文本", "not a text", *_MAPPING),
