@@ -109,6 +109,8 @@ class Client:
             try:
                 return self._once(who, method, url, params, json_body, form)
             except Passing as passing:
+                if time.monotonic() >= self.until:
+                    raise self._too_long(who, url) from None
                 wait = passing.wait
                 if wait is None:
                     wait = min(_LONGEST_PAUSE, 0.5 * 2 ** (attempt - 1)) * random.uniform(0.5, 1.5)
@@ -164,13 +166,7 @@ class Client:
                 self.pause(ahead)
         self._last = time.monotonic()
         if self._last > self.until:
-            seconds = self.limits.patience.total_seconds()
-            raise SourceUnavailable(
-                f"{who}: 读取 {_shown(url)} 超过 limits.patience（{seconds:g} 秒）仍未读完",
-                f"{who}: reading {_shown(url)} was not finished within limits.patience ({seconds:g} s)",
-                next_zh="枢纽会自动重试；经常发生时请调大 limits.patience 或 page.rows",
-                next_en="the hub tries again; if it happens often, raise limits.patience or page.rows",
-            )
+            raise self._too_long(who, url)
 
     def _content(self, who: Who, url: str, response: requests.Response) -> bytes:
         """The body, no larger than LARGEST and no later than limits.timeout."""
@@ -342,6 +338,15 @@ class Client:
             f"{who}: the certificate of {_origin(url)} is not trusted",
             next_zh="请系统运维单位更换证书，或把签发机构的证书加入 REQUESTS_CA_BUNDLE 指向的文件",
             next_en="have the operator replace it, or add the issuer's certificate to the file REQUESTS_CA_BUNDLE names",
+        )
+
+    def _too_long(self, who: Who, url: str) -> SourceUnavailable:
+        seconds = self.limits.patience.total_seconds()
+        return SourceUnavailable(
+            f"{who}: 读取 {_shown(url)} 超过 limits.patience（{seconds:g} 秒）仍未读完",
+            f"{who}: reading {_shown(url)} was not finished within limits.patience ({seconds:g} s)",
+            next_zh="枢纽会自动重试；经常发生时请调大 limits.patience 或 page.rows",
+            next_en="the hub tries again; if it happens often, raise limits.patience or page.rows",
         )
 
     def _unavailable(self, who: Who, url: str, passing: Passing, tries: int) -> SourceUnavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from schemas.documents import Closed
 from schemas.registration import Texts
@@ -43,9 +43,16 @@ class Options(Closed):
     def model_post_init(self, _: Any) -> None:
         for word, value in (("url", self.url), ("token_url", self.token_url)):
             parts = urlsplit(value or "http://absent.invalid")
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(f"{word} 须以 http:// 或 https:// 开头")
+            if parts.scheme not in ("http", "https") or not parts.hostname or not _port(parts):
+                raise ValueError(f"{word} 须是 http:// 或 https:// 开头的地址")
             if parts.username or parts.password or parts.query:
                 raise ValueError(f"{word} 中不能写账号、口令或参数；密钥放入密钥库，参数写 read.params")
         if self.auth == "token" and not self.token_url:
             raise ValueError("auth: token 须写明 token_url")
+
+
+def _port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False

@@ -103,6 +103,7 @@ def interface() -> Iterator[Interface]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        server.handle_error = lambda *_: None  # a caller who has given up
         far.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -123,7 +124,12 @@ INCREMENTAL = {"cursor": "t", "since": {"lower": "from", "upper": "to"}, "overla
 
 
 def system(read: dict | None = None, limits: dict | None = None, **dataset: object) -> System:
-    given = {"record": "person", "fields": {"number": "id", "name": "name"}, "sample": [{"given": {"id": "1"}, "expect": {"number": "1"}}], **dataset}
+    given = {
+        "record": "person",
+        "fields": {"number": "id", "name": "name"},
+        "sample": [{"given": {"id": "1"}, "expect": {"number": "1"}}],
+        **dataset,
+    }
     if "raw" in given:
         given = {k: v for k, v in given.items() if k not in ("record", "fields", "sample")}
     asked = {"path": "/rows", "rows": "data.list", "key": ["id"], "page": {**PAGES["page"], "rows": 3}, **(read or {})}

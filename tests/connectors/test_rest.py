@@ -1,13 +1,30 @@
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.connectors.paper_interface import PAGES, interface, opened, read, system
+"""Reading a REST interface: every row once, all of them or none, and only what changed."""
 
-from schemas.errors import SourceUnavailable
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import SourceChanged, SourceUnavailable
+from tests.connectors.paper_interface import INCREMENTAL, PAGES, interface, opened, read, system
+
+WHEN = "2026-03-01 08:{:02d}:00"
 
 
 def rows(count: int, **more: object) -> list[dict]:
     return [{"id": f"{n:04d}", "name": f"甲{n}", **more} for n in range(count)]
+
+
+def timed(*minutes: int) -> list[dict]:
+    return [{"id": f"{n:04d}", "name": f"甲{n}", "t": WHEN.format(n)} for n in minutes]
+
+
+def plain(found: list[dict]) -> list[dict]:
+    return [{"id": r["id"], "name": r["name"]} for r in found]
 
 
 @pytest.fixture
@@ -16,18 +33,412 @@ def far():
         yield made
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_every_way_of_paging_gives_all_rows_once(far, kind):
-    far.kind, far.rows = kind, rows(8)
-    of = system({"page": {**PAGES[kind], "rows": 3}})
-    got, pull = read(opened(far, of), of)
-    assert got == far.rows
+@pytest.fixture(scope="module")
+def long_lived():
+    with interface() as made:
+        yield made
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(list(PAGES)),
+    size=st.integers(1, 7),
+    cap=st.integers(1, 9),
+    values=st.lists(st.one_of(st.none(), st.text(max_size=5), st.booleans(), st.integers(), st.just(1.5)), max_size=12),
+)
+def test_any_rows_come_once_through_any_paging(long_lived, kind, size, cap, values):
+    long_lived.kind, long_lived.cap = kind, cap
+    long_lived.rows = [{"id": f"{n}", "name": v} for n, v in enumerate(values)]
+    of = system({"page": {**PAGES[kind], "rows": size}})
+    got, pull = read(opened(long_lived, of), of)
+    assert [r["id"] for r in got] == [r["id"] for r in long_lived.rows]
     assert pull.whole == {""}
-    assert pull.cursor is None
+
+
+def test_nothing_is_concluded_before_the_last_page(far):
+    far.rows = rows(8)
+    of = system()
+    pull = opened(far, of).pull(of.datasets["person"], None)
+    for batch in pull.batches:
+        assert batch.rows.num_rows
+        assert not pull.whole
+    assert pull.whole == {""}
 
 
 def test_a_list_that_falls_short_of_its_total_is_never_believed(far):
     far.rows, far.total = rows(8), lambda page: 9
     of = system()
-    with pytest.raises(SourceUnavailable, match="9 行"):
+    with pytest.raises(SourceUnavailable, match="9 行") as error:
         read(opened(far, of), of)
+    assert "civil_affairs/elderly/person" in error.value.zh
+    assert "9 rows" in error.value.en
+    assert error.value.next_zh
+
+
+def test_a_total_that_differs_from_page_to_page_is_not_believed(far):
+    far.rows, far.total = rows(8), lambda page: 8 + page
+    of = system()
+    with pytest.raises(SourceUnavailable):
+        read(opened(far, of), of)
+
+
+def test_a_row_that_slips_between_two_pages_is_missed_loudly(far):
+    """One row is deleted while we read: all later ones move up, and the first of the next page is never seen."""
+    far.rows = rows(9)
+
+    def answer(path, query, headers, body):
+        if query["page"] == "2" and len(far.rows) == 9:
+            far.rows = far.rows[1:]
+
+    far.answer = answer
+    of = system()
+    with pytest.raises(SourceUnavailable):
+        read(opened(far, of), of)
+
+
+def test_a_row_inserted_in_front_repeats_another_and_is_itself_missed_loudly(far):
+    far.rows = rows(9)
+
+    def answer(path, query, headers, body):
+        if query["page"] == "2" and len(far.rows) == 9:
+            far.rows = [{"id": "new", "name": "新"}, *far.rows]
+
+    far.answer = answer
+    of = system()
+    with pytest.raises(SourceUnavailable):
+        read(opened(far, of), of)
+
+
+def test_a_row_that_moves_to_the_end_does_not_hide_the_one_that_slipped(far):
+    """The total stays the same and as many rows come: only the keys tell."""
+    far.rows = rows(9)
+
+    def answer(path, query, headers, body):
+        if query["page"] == "2" and far.rows[0]["id"] == "0000":
+            far.rows = [*far.rows[1:], {"id": "0000", "name": "改"}]
+
+    far.answer = answer
+    of = system()
+    with pytest.raises(SourceUnavailable):
+        read(opened(far, of), of)
+
+
+@pytest.mark.parametrize("repeated", [{"id": "0001", "name": "甲1"}, {"id": "0001", "name": "又一个"}])
+def test_what_really_stands_twice_is_read_twice_and_then_believed(far, repeated):
+    far.rows = [*rows(8), repeated]
+    of = system()
+    got, pull = read(opened(far, of), of)
+    assert got == far.rows
+    assert pull.whole == {""}
+    assert {q["size"] for _, q in far.asked} == {"3", "2"}  # the second read breaks its pages elsewhere
+
+
+def test_where_the_newest_decides_a_repeated_key_costs_no_second_read(far):
+    far.rows = [*timed(0, 1, 2, 3), {"id": "0001", "name": "又一个", "t": WHEN.format(9)}]
+    of = system({**INCREMENTAL, "duplicates": "newest"})
+    got, _ = read(opened(far, of), of)
+    assert len(got) == 5
+    assert {q["size"] for _, q in far.asked} == {"3"}
+
+
+def test_a_short_page_in_the_middle_is_not_the_end(far):
+    far.rows = rows(8)
+
+    def answer(path, query, headers, body):
+        start = int(query["page"])
+        some = far.rows[start : start + (1 if start == 3 else 3)]
+        return 200, {}, {"data": {"total": 8, "list": some}}
+
+    far.answer = answer
+    of = system({"page": {**PAGES["offset"], "rows": 3}})
+    assert len(read(opened(far, of), of)[0]) == 8
+
+
+def test_a_parameter_that_has_no_effect_is_found_out_on_the_second_page(far):
+    far.rows = rows(8)
+    far.answer = lambda path, query, headers, body: (200, {}, {"data": {"total": 8, "list": far.rows[:3]}})
+    of = system()
+    with pytest.raises(SourceChanged, match="同一页"):
+        read(opened(far, of), of)
+    assert len(far.asked) == 2
+
+
+def test_an_endless_last_page_is_an_error(far):
+    far.rows = rows(8)
+
+    def answer(path, query, headers, body):
+        start = min((int(query["page"]) - 1) * 3, 6)
+        return 200, {}, {"data": {"list": far.rows[start : start + 3]}}
+
+    far.answer = answer
+    of = system({"page": {"kind": "page", "rows": 3}})
+    with pytest.raises(SourceChanged, match="没有尽头"):
+        read(opened(far, of), of)
+    assert len(far.asked) == 4
+
+
+@pytest.mark.parametrize("kind", ["cursor", "link"])
+def test_a_chain_that_leads_back_to_itself_is_an_error(far, kind):
+    def answer(path, query, headers, body):
+        n = len(far.asked)
+        link = {"Link": f'<{far.url}/rows?page={n % 2 + 1}>; rel="next"'}
+        return 200, link if kind == "link" else {}, {"data": {"next": f"c{n % 2}", "list": [{"id": str(n), "name": "x"}]}}
+
+    far.answer = answer
+    of = system({"page": {**PAGES[kind], "rows": 3}})
+    with pytest.raises(SourceChanged, match="同一页"):
+        read(opened(far, of), of)
+
+
+def test_values_keep_the_text_they_came_with(far):
+    body = b"""{"data": {"total": 2, "list": [
+        {"id": 12345678901234567890123, "name": 1.10, "a": true, "b": {"x": 1.0, "y": ["\\u4e2d", null]}, "c": null, "d": "", "e": 1E+2},
+        {"id": "2", "name": "text", "a": false, "b": [], "c": "\\ud800", "d": " x ", "e": -0}]}}"""
+    far.answer = lambda *_: (200, {}, body)
+    of = system(raw="不进入共享库")
+    got, pull = read(opened(far, of), of)
+    assert got == [
+        {
+            "id": "12345678901234567890123",
+            "name": "1.10",
+            "a": "true",
+            "b": '{"x": 1.0, "y": ["中", null]}',
+            "c": None,
+            "d": "",
+            "e": "1E+2",
+        },
+        {"id": "2", "name": "text", "a": "false", "b": "[]", "c": "\\ud800", "d": " x ", "e": "-0"},
+    ]
+    assert {str(t) for t in pull.schema.types} == {"string"}
+
+
+def test_a_row_that_is_no_object_becomes_a_reject(far):
+    far.rows = [{"id": "1", "name": "甲"}, "故障", {"id": "2", "name": "乙"}]
+    of = system()
+    pull = opened(far, of).pull(of.datasets["person"], None)
+    (batch,) = pull.batches
+    assert batch.rows.num_rows == 2
+    assert batch.rejects.to_pylist() == [{"position": 1, "reason": "not_an_object", "raw": '["故障"]'.encode()}]
+    assert pull.whole == {""}
+
+
+def test_a_column_that_is_gone_is_named_with_those_that_are_there(far):
+    far.rows = [{"id": "1", "full_name": "甲"}]
+    of = system()
+    with pytest.raises(SourceChanged, match=r"name.*full_name"):
+        read(opened(far, of), of)
+
+
+def test_a_column_some_rows_leave_out_is_empty_there(far):
+    far.rows = [{"id": "1"}, {"id": "2", "name": "乙"}]
+    of = system()
+    assert read(opened(far, of), of)[0][0] == {"id": "1", "name": None}
+
+
+def test_a_few_changed_rows_may_leave_out_what_is_empty(far):
+    far.rows = timed(0, 1, 2)
+    of = system({**INCREMENTAL, "overlap": "0 seconds"})
+    _, first = read(opened(far, of), of)
+    far.rows.append({"id": "9", "t": WHEN.format(30)})
+    got, _ = read(opened(far, of), of, first.cursor)
+    assert {"id": "9", "name": None, "t": WHEN.format(30)} in got
+    for row in far.rows:
+        row.pop("name", None)
+    with pytest.raises(SourceChanged):
+        read(opened(far, of), of, first.cursor)
+
+
+def test_new_columns_are_told_and_ignored_ones_are_not(far):
+    far.rows = rows(2, phone="1", noise="2")
+    of = system(ignore=["noise"])
+    got, pull = read(opened(far, of), of)
+    assert pull.notes == {"unmapped": ["phone"]}
+    assert set(got[0]) == {"id", "name"}
+
+
+def test_raw_takes_every_column_but_the_ignored(far):
+    far.rows = [{"id": "1", "a": 1, "noise": 2}, {"id": "2", "b": 3}]
+    of = system(raw="不进入共享库", ignore=["noise"])
+    got, _ = read(opened(far, of), of)
+    assert got == [{"id": "1", "a": "1", "b": None}, {"id": "2", "a": None, "b": "3"}]
+
+
+def test_an_empty_raw_list_still_has_its_key(far):
+    of = system(raw="不进入共享库")
+    got, pull = read(opened(far, of), of)
+    assert (got, pull.schema.names, pull.whole) == ([], ["id"], {""})
+
+
+def test_only_the_asked_for_rows_are_taken(far):
+    far.rows = [{"id": "1", "name": "甲", "county": "01"}, {"id": "2", "name": "乙", "county": "02"}]
+    of = system({"only": {"county": "01"}})
+    assert [r["id"] for r in read(opened(far, of), of)[0]] == ["1"]
+
+
+def test_a_list_that_is_not_where_it_is_said_to_be_tells_what_is_there(far):
+    far.answer = lambda *_: (200, {}, {"data": {"total": 1, "records": []}})
+    of = system()
+    with pytest.raises(SourceChanged, match=r"data\.list.*records"):
+        read(opened(far, of), of)
+
+
+def test_a_null_list_is_empty_unless_the_total_says_otherwise(far):
+    of = system()
+    far.answer = lambda *_: (200, {}, {"data": None})
+    assert read(opened(far, of), of)[0] == []
+    far.answer = lambda *_: (200, {}, {"data": {"total": 5, "list": None}})
+    with pytest.raises(SourceUnavailable):
+        read(opened(far, of), of)
+
+
+# --- only what changed
+
+
+def test_only_the_window_is_read_again_and_it_is_not_whole(far):
+    far.rows = timed(0, 1, 20, 30)
+    of = system(INCREMENTAL)
+    _, first = read(opened(far, of), of)
+    assert first.cursor["value"] == WHEN.format(30)
+    assert first.whole == {""}
+    far.asked.clear()
+    far.rows += timed(45)
+    before = dt.datetime.now(ZoneInfo("Asia/Shanghai"))
+    got, second = read(opened(far, of), of, first.cursor)
+    assert [r["id"] for r in got] == ["0020", "0030", "0045"]
+    assert (second.whole, second.cursor["value"]) == (frozenset(), WHEN.format(45))
+    ((_, asked),) = far.asked
+    assert asked["from"] == WHEN.format(20)
+    assert asked["to"] >= f"{before:%Y-%m-%d %H:%M:%S}"
+
+
+def test_the_lag_leaves_the_newest_alone(far):
+    of = system({**INCREMENTAL, "lag": "5 minutes"})
+    read(opened(far, of), of, {"value": WHEN.format(0)})
+    bound = dt.datetime.fromisoformat(far.asked[0][1]["to"])
+    behind = dt.datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None) - bound
+    assert dt.timedelta(minutes=5) <= behind < dt.timedelta(minutes=6)
+
+
+def test_the_upper_bound_stays_where_it_was_while_pages_are_read(far):
+    far.rows = timed(*range(30, 40))
+    of = system(INCREMENTAL)
+    read(opened(far, of), of, {"value": WHEN.format(35)})
+    assert len(far.asked) > 1
+    assert len({q["to"] for _, q in far.asked}) == 1
+
+
+def test_a_cursor_never_moves_back_and_a_row_of_the_year_9999_does_not_move_it_either(far):
+    far.rows = [*timed(0, 5), {"id": "x", "name": "错", "t": "9999-12-31 00:00:00"}]
+    of = system(INCREMENTAL)
+    _, first = read(opened(far, of), of)
+    assert first.cursor["value"] == WHEN.format(5)
+    far.rows = []
+    _, second = read(opened(far, of), of, first.cursor)
+    assert second.cursor["value"] == WHEN.format(5)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "asked"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "2026-03-01T08:30:00", "2026-03-01 08:20:00"),
+        ("%Y-%m-%d %H:%M:%S", "2026-03-01T00:30:00Z", "2026-03-01 08:20:00"),
+        ("%Y%m%d%H%M%S", "20260301083000", "20260301082000"),
+        ("%Y-%m-%dT%H:%M:%S", "2026-03-01 08:30:00.123", "2026-03-01T08:20:00"),
+        ("seconds", "1772325000", "1772324400"),
+        ("milliseconds", "1772325000000", "1772324400000"),
+        ("%d/%m/%Y %H:%M:%S", "01/03/2026 08:30:00", "01/03/2026 08:20:00"),
+    ],
+)
+def test_times_are_understood_as_they_come_and_asked_for_as_they_are_taken(far, form, value, asked):
+    far.kind = "none"
+    far.answer = lambda *_: (200, {}, {"data": {"total": 1, "list": [{"id": "1", "name": "甲", "t": value}]}})
+    of = system({**INCREMENTAL, "since": {"lower": "from", "format": form}, "page": {"kind": "none"}})
+    connector = opened(far, of)
+    _, first = read(connector, of)
+    assert first.cursor["value"] == value
+    read(connector, of, first.cursor)
+    assert far.asked[-1][1] == {"from": asked}
+    assert connector.probe(of.datasets["person"], first.cursor) == "unchanged"
+
+
+def test_the_largest_of_times_that_do_not_sort_as_text_is_found(far):
+    far.rows = [{"id": "1", "name": "甲", "t": "31/01/2026 08:00:00"}, {"id": "2", "name": "乙", "t": "02/02/2026 08:00:00"}]
+    of = system({**INCREMENTAL, "since": {"lower": "from", "format": "%d/%m/%Y %H:%M:%S"}})
+    assert read(opened(far, of), of)[1].cursor["value"] == "02/02/2026 08:00:00"
+
+
+def test_numbers_count_as_numbers(far):
+    far.kind = "none"
+    far.answer = lambda *_: (
+        200,
+        {},
+        {"data": {"total": 2, "list": [{"id": "1", "name": "甲", "t": 9}, {"id": "2", "name": "乙", "t": 10}]}},
+    )
+    of = system({"cursor": "t", "since": {"lower": "from"}, "page": {"kind": "none"}})
+    connector = opened(far, of)
+    _, first = read(connector, of)
+    assert first.cursor["value"] == "10"
+    read(connector, of, first.cursor)
+    assert far.asked[-1][1] == {"from": "10"}
+
+
+def test_without_a_window_every_read_is_complete(far):
+    far.rows = timed(0, 1)
+    of = system({"cursor": "t"})
+    got, pull = read(opened(far, of), of, {"value": WHEN.format(1)})
+    assert (len(got), pull.whole) == (2, {""})
+
+
+# --- whether a pull would bring anything
+
+
+def test_nothing_changed_costs_one_request(far):
+    far.rows = timed(*range(0, 40, 2))
+    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
+    _, first = read(opened(far, of), of)
+    far.asked.clear()
+    assert opened(far, of).probe(of.datasets["person"], first.cursor) == "unchanged"
+    assert len(far.asked) == 1
+    _, second = read(opened(far, of), of, first.cursor)
+    assert second.cursor == first.cursor
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.append({"id": "late", "name": "同一秒", "t": rows[-1]["t"]}),
+        lambda rows: rows.append({"id": "new", "name": "新", "t": WHEN.format(50)}),
+        lambda rows: rows[-1].update(name="改"),
+        lambda rows: rows.pop(),
+    ],
+)
+def test_every_change_in_the_window_is_noticed_and_its_page_not_asked_for_twice(far, change):
+    far.rows = timed(*range(0, 40, 2))
+    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
+    _, first = read(opened(far, of), of)
+    change(far.rows)
+    far.asked.clear()
+    connector = opened(far, of)
+    assert connector.probe(of.datasets["person"], first.cursor) == "changed"
+    got, second = read(connector, of, first.cursor)
+    assert len(far.asked) == 1
+    assert got == [r for r in far.rows if r["t"] >= WHEN.format(28)]
+    assert connector.probe(of.datasets["person"], second.cursor) == "unchanged"
+
+
+@pytest.mark.parametrize("kind", ["page", "cursor", "link"])
+def test_a_window_of_several_pages_cannot_be_told_from_its_first(far, kind):
+    far.kind, far.rows = kind, timed(*range(40))
+    of = system({**INCREMENTAL, "page": {**PAGES[kind], "rows": 3}})
+    _, first = read(opened(far, of), of)
+    assert opened(far, of).probe(of.datasets["person"], first.cursor) == "cannot tell"
+
+
+def test_a_page_left_by_a_probe_is_not_used_for_another_read(far):
+    far.rows = timed(*range(0, 40, 2))
+    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
+    _, first = read(opened(far, of), of)
+    connector = opened(far, of)
+    connector.probe(of.datasets["person"], first.cursor)
+    got, pull = read(connector, of)
+    assert (len(got), pull.whole) == (20, {""})
