@@ -8,6 +8,7 @@ instance moves to PostgreSQL.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
@@ -38,6 +39,7 @@ def keep_open() -> list[str]:
             continue
         vars(module)["create_engine"] = _engine
         changed.append(name)
+    atexit.register(let_go)  # or the log that SQLite writes ahead stays beside each file
     return changed
 
 
