@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -144,6 +145,12 @@ def validate(system: System) -> list[tuple[str, str]]:
             if dataset.read and dataset.read.via == via:
                 said += _words(f"datasets.{name}.read", dataset.read, connection.connector, how.WORDS | COMMON)
     return said
+
+
+def _sensible(read: Read) -> Iterable[tuple[str, str]]:
+    """A kind without `sense` takes its words in any combination."""
+    del read
+    return ()
 
 
 def _words(where: str, read: Read, kind: str, known: frozenset[str]) -> list[tuple[str, str]]:

@@ -81,8 +81,7 @@ def steady(batches: Iterator[T], each: float, whole: float) -> Iterator[T]:
                 raise item
     finally:
         left.set()
-        if finished:
-            worker.join(timeout=1)
+        worker.join(timeout=5 if finished else 1)  # what it holds open is closed when this returns, unless it hangs
 
 
 def _put(made: queue.Queue[tuple[str, Any]], item: tuple[str, Any], left: threading.Event) -> bool:

@@ -8,6 +8,7 @@ Large reads go through DuckDB's scanner, small ones and slow far sides through S
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from connectors.database.pulling import Reading, keys_of, prepare
 from connectors.database.receipts import write_receipts
 from connectors.database.scanner import Scanner
 from connectors.database.session import Session
-from connectors.patience import within
+from connectors.patience import Late, within
 from connectors.secrets import Secret
 from connectors.wording import Who
 from schemas.documents import Closed
@@ -89,10 +90,10 @@ class Database:
         self._open.append(reading)
         return reading
 
-    def let_go(self, reading: Reading) -> None:
+    def hand_over(self, reading: Reading) -> None:
+        """From here on whoever streams from it closes it."""
         if reading in self._open:
             self._open.remove(reading)
-            reading.close()
 
     def failure(self, error: BaseException, who: Who) -> Exception:
         return translated(error, who, self.place, password=self.secret.get("password") or "")
@@ -165,5 +166,7 @@ class Database:
             raise self.failure(error, who) from None
 
     def close(self) -> None:
-        for reading in list(self._open):
-            self.let_go(reading)
+        for reading in self._open:
+            with suppress(Late):  # a driver that hangs would hang while closing, too
+                within(2.0, reading.close)
+        self._open.clear()

@@ -25,7 +25,7 @@ def first_incomplete(
     batch, when = dialect.quoted(changes.batch), dialect.quoted(at.name)
     named, promised = dialect.quoted(changes.expected["batch"]), dialect.quoted(changes.expected["rows"])
     last = since.get("value") if since else None
-    new = f"HAVING max(t.{when}) > {dialect.value(at, last)}" if last is not None else ""
+    new = f"HAVING max(CASE WHEN t.{when} > {dialect.value(at, last)} THEN 1 ELSE 0 END) = 1" if last is not None else ""
     found = rows(
         connection,
         f"WITH delivered AS (SELECT t.{batch} AS batch, count(*) AS n, min(t.{when}) AS {when} FROM {table} t"

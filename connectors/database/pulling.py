@@ -185,9 +185,11 @@ def _look(database: Database, reading: Reading, ask: Wanted) -> Counted:
     upper, forward = None, True
     if window:
         column = dialect.quoted(window.field.name)
-        top = f"SELECT max({column}) AS {column} FROM {ask.table}{all_of([*window.base, *window.seen()])}"
+        # compared as the column itself: SQLite forgets a column's type once it has been aggregated
         ahead = f"{column} >= {dialect.value(window.field, window.last)}" if window.last is not None else "1 = 1"
-        found = reading.one(f"SELECT {window.field.text} AS a, CASE WHEN {ahead} THEN 1 ELSE 0 END AS b FROM ({top}) t")
+        flag = f"max(CASE WHEN {ahead} THEN 1 ELSE 0 END) AS b"
+        top = f"SELECT max({column}) AS {column}, {flag} FROM {ask.table}{all_of([*window.base, *window.seen()])}"
+        found = reading.one(f"SELECT {window.field.text} AS a, b FROM ({top}) t")
         upper, forward = (None if found[0] is None else str(found[0])), bool(found[1])
     where = window.rows(upper) if window else all_of(list(ask.only))
     strange = "".join(f", coalesce(max(CASE WHEN {f.odd} THEN 1 ELSE 0 END), 0) AS o{n}" for n, f in enumerate(odd))
@@ -195,36 +197,46 @@ def _look(database: Database, reading: Reading, ask: Wanted) -> Counted:
     return Counted(int(row[0]), upper, forward, frozenset(f.name for f, flag in zip(odd, row[1:], strict=True) if flag))
 
 
+@dataclass
+class End:
+    """What is known once the last row has been taken."""
+
+    cursor: Cursor | None = None
+
+
 def _batches(
     database: Database, who: Who, dataset: Dataset, reading: Reading, pull: Pull, sql: str, fields: list[Field],
     ask: Wanted, counted: Counted, since: Cursor | None, *, limited: bool,
 ) -> Iterator[Batch]:  # fmt: skip
-    limits, seen = database.limits, 0
+    limits, end, seen = database.limits, End(since), 0
     size = BATCH if reading.fast else min(20_000, limits.rows_per_second or BATCH)
-    hung = False
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        """In a thread of its own, to the end: the transaction and its driver are never touched from two."""
+        try:
+            yield from reading.stream(sql, fields, size)
+            if not limited:
+                end.cursor = _next(database, dataset, reading, ask, counted, since)
+        finally:
+            reading.close()
+
+    database.hand_over(reading)
     try:
-        stream = steady(reading.stream(sql, fields, size), limits.timeout.total_seconds(), limits.patience.total_seconds())
-        for batch in paced(stream, lambda b: b.num_rows, limits.rows_per_second):
+        timed = steady(stream(), limits.timeout.total_seconds(), limits.patience.total_seconds())
+        for batch in paced(timed, lambda b: b.num_rows, limits.rows_per_second):
             seen += batch.num_rows
             yield Batch(batch)
-        if not limited:
-            if seen < counted.rows:
-                raise _short(who, seen, counted.rows)
-            pull.cursor = _next(database, dataset, reading, ask, counted, since)
-            if not dataset.reading.changes and (since is None or not dataset.reading.incremental):
-                pull.whole = frozenset({""})
-            if dataset.reading.changes and pull.cursor:
-                pull.notes |= {"upto": pull.cursor["value"], "from": ask.window.lower if ask.window else None}
-        else:
-            pull.cursor = since
-    except GeneratorExit:
-        raise
     except Exception as error:  # noqa: BLE001 - translated
-        hung = type(error).__name__ == "Late"
         raise database.failure(error, who) from None
-    finally:
-        if not hung:  # a driver that hangs would hang again while closing
-            database.let_go(reading)
+    if not limited and seen < counted.rows:
+        raise _short(who, seen, counted.rows)
+    pull.cursor = end.cursor
+    if limited:
+        return
+    if not dataset.reading.changes and (since is None or not dataset.reading.incremental):
+        pull.whole = frozenset({""})
+    if dataset.reading.changes and pull.cursor:
+        pull.notes |= {"upto": pull.cursor["value"], "from": ask.window.lower if ask.window else None}
 
 
 def _short(who: Who, seen: int, expected: int) -> SourceUnavailable:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -48,7 +49,7 @@ class Scanner:
             self._con.execute(f"ATTACH {_text(place)} AS far (TYPE {kind}{with_secret}, READ_ONLY)")
             self._con.execute("BEGIN")
         except BaseException:
-            self._con.close()
+            self.close()
             raise
 
     def _keep(self, kind: str, options: Any, secret: Secret) -> str:
@@ -70,13 +71,28 @@ class Scanner:
         columns = ", ".join(f"unhex({_name(f.name)}) AS {_name(f.name)}" if f.hexed else _name(f.name) for f in fields)
         schema = pa.schema([pa.field(f.name, f.arrow) for f in fields])
         found = self._con.execute(f"SELECT {columns} FROM {self._dialect.query}('far', {_text(sql)})")
-        for batch in found.to_arrow_reader(size):
-            if self._dialect.name == "sqlite":
-                batch.validate(full=True)  # SQLite stores any bytes as text
-            yield batch if batch.schema.types == schema.types else _as(batch, schema)
+        try:
+            for batch in found.to_arrow_reader(size):
+                if self._dialect.name == "sqlite":
+                    batch.validate(full=True)  # SQLite stores any bytes as text
+                yield batch if batch.schema.types == schema.types else _as(batch, schema)
+        except BaseException:
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        """DuckDB 1.5 ends the whole process when a transaction is closed after its server has gone; a ROLLBACK that fails is harmless."""
+        with suppress(duckdb.Error):
+            self._con.execute("ROLLBACK")
 
     def close(self) -> None:
+        self._end()
         self._con.close()
+
+    def __del__(self) -> None:
+        con = getattr(self, "_con", None)
+        if con is not None:
+            self.close()
 
 
 def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
