@@ -106,20 +106,24 @@ def deliver(
     with opening.whole_hub(city) as hub:
         with Told() as told:
             done = routes.deliver(hub, tell=told.tell, again=again, full=full)
-        _list(done.sent)
+        _list(hub, done.sent)
         _answers(hub, done.answers)
         if not done.sent and not done.failed:
             screen.note("没有待报送的数据", "nothing is waiting to be delivered")
-        for table, error in done.failed.items():
-            screen.err().print(screen.cell(table), style="bold")
-            screen.show_error(error)
+        paths = _paths(hub)
+        screen.show_errors({paths.get(table, table): error for table, error in done.failed.items()})
     if done.sent:
         screen.note("平台处理后运行 hub receipts 取回执", "run hub receipts once the platform has answered")
     raise typer.Exit(screen.FAILED if done.failed else 0)
 
 
-def _list(deliveries: Iterable[Delivery]) -> None:
-    rows = list(deliveries)
+def _paths(hub: Hub) -> dict[str, str]:
+    """{dataset table: department/system/dataset}."""
+    return {s.table(n): f"{s.path}/{n}" for s in hub.city for n in s.datasets}
+
+
+def _list(hub: Hub, deliveries: Iterable[Delivery]) -> None:
+    rows, paths = list(deliveries), _paths(hub)
     if not rows:
         return
     numbers = [
@@ -136,7 +140,9 @@ def _list(deliveries: Iterable[Delivery]) -> None:
     for d in rows:
         kind = say(*{"full": ("全量", "full"), "changes": ("增量", "changes")}.get(d.kind, (d.kind, d.kind)))
         counts = [screen.number(n) for n in (d.rows, d.inserted, d.updated, d.deleted, d.total)]
-        made.add_row(d.resource, d.dataset, kind, str(d.sequence), *counts, say(*_STATUS.get(d.status, (d.status, d.status))))
+        made.add_row(
+            d.resource, paths.get(d.dataset, d.dataset), kind, str(d.sequence), *counts, say(*_STATUS.get(d.status, (d.status, d.status)))
+        )
     screen.out().print(made)
 
 
@@ -162,7 +168,7 @@ def receipts(
             _answers(hub, answers)
         if offline or not refused:
             deliveries = hub.ledger.deliveries(limit=30)
-            _list(deliveries)
+            _list(hub, deliveries)
             if not deliveries:
                 screen.note("还没有报送过", "nothing has been delivered yet")
         different = _reconcile(hub) if reconcile else False
@@ -171,10 +177,11 @@ def receipts(
 
 def _answers(hub: Hub, answers: list[Receipt]) -> None:
     """What the platform said: its words, and for a refusal the next step."""
+    paths = _paths(hub)
     for answer in answers:
         delivery = hub.ledger.delivery(answer.delivery)
         assert delivery is not None
-        name = f"{delivery.resource}（{delivery.dataset}）#{delivery.sequence}"
+        name = f"{delivery.resource}（{paths.get(delivery.dataset, delivery.dataset)}）#{delivery.sequence}"
         if answer.status == "taken":
             rows = screen.number(answer.rows)
             screen.out().print(screen.cell(say(f"✓ {name} 已入库，{rows} 行", f"✓ {name} taken, {rows} rows")), style="green")

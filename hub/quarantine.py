@@ -54,18 +54,19 @@ def _count(lake: Lake, city: City, tables: list[tuple[System, str]], only: str |
     from warehouse.reasons import reason
 
     right = [say("行", "rows"), say("沿用旧版", "older stands")]
-    made = screen.table(
-        say("数据集", "dataset"), say("环节", "station"), say("字段", "field"), say("原因", "reason"), say("例", "such as"), *right,
-        say("自", "since"), say("后果", "effect"), say("下一步", "next step"), right=right,
-    )  # fmt: skip
+    heads = [say(*t) for t in (("数据集", "dataset"), ("环节", "station"), ("字段", "field"), ("原因", "reason"), ("例", "such as"))]
+    made = screen.table(*heads, *right, say("自", "since"), say("后果", "effect"), right=right)
     for c in counts:
         why = reason(c["reason"])
         effect = say("整行未通过", "row rejected") if c["holds"] else say("该值留空", "value left empty")
-        made.add_row(
-            c["dataset"], _station(c["station"]), screen.cell(c["title"] or c["field"]), screen.cell(f"{say(why.zh, why.en)}（{why.word}）"), screen.cell("、".join(c["examples"])),
-            screen.number(c["rows"]), screen.number(c["stands"]), screen.when(c["since"]), effect, screen.cell(say(why.next_zh, why.next_en)),
-        )  # fmt: skip
+        examples = [e for e in c["examples"] if "**" not in e]
+        cells = (c["dataset"], _station(c["station"]), c["title"] or c["field"], f"{say(why.zh, why.en)}\n{why.word}", "、".join(examples))
+        numbers = (screen.number(c["rows"]), screen.number(c["stands"]) if c["holds"] else "")
+        made.add_row(*(screen.cell(v) for v in cells), *numbers, screen.when(c["since"]), effect)
     screen.out().print(made)
+    for why in dict.fromkeys(reason(c["reason"]) for c in counts):
+        if why.next_zh:
+            screen.out().print(screen.cell(f"{why.word}：{say(why.next_zh, why.next_en)}"), soft_wrap=True)
     screen.note("--rows 逐行查看，--csv 文件 下载", "--rows opens them, --csv FILE takes them away")
 
 

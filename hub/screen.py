@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import HubError, RegistrationError
@@ -150,6 +150,16 @@ def show_error(error: HubError) -> None:
         console.print(cell(f"  {say('下一步：', 'next: ')}{following}"), soft_wrap=True)
     if os.environ.get("HUB_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
+
+
+def show_errors(errors: Mapping[str, HubError]) -> None:
+    """Several errors by what they befell; those that say the same are said once."""
+    together: dict[str, list[str]] = {}
+    for path, error in errors.items():
+        together.setdefault("\n".join(said(error)), []).append(path)
+    for paths in together.values():
+        err().print(cell("、".join(paths)), style="bold", soft_wrap=True)
+        show_error(errors[paths[0]])
 
 
 def unforeseen(error: Exception) -> HubError:

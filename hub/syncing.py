@@ -134,15 +134,7 @@ def _report(tally: Tally) -> None:
     for path, outcome in tally.outcomes.items():
         if outcome.blocked and not outcome.accepted and outcome.verdict:
             _say_blocked(path, outcome)
-    shown: dict[str, list[str]] = {}
-    errors: dict[str, HubError] = {}
-    for path, error in {**{p: o.error for p, o in tally.outcomes.items() if o.error}, **tally.stopped}.items():
-        what = screen.said(error)[0]
-        shown.setdefault(what, []).append(path)
-        errors[what] = error
-    for what, paths in shown.items():
-        screen.err().print(screen.cell("、".join(paths)), style="bold")
-        screen.show_error(errors[what])
+    screen.show_errors({**{p: o.error for p, o in tally.outcomes.items() if o.error}, **tally.stopped})
     failed = sum(1 for o in tally.outcomes.values() if o.error) + len(tally.stopped)
     if failed:
         screen.note(f"{failed} 项失败，其余已完成", f"{failed} failed; the others are done")
