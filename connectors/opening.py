@@ -143,7 +143,9 @@ def validate(system: System) -> list[tuple[str, str]]:
             said.append((f"connections.{via}: {problems}", f"connections.{via}: {problems}"))
         for name, dataset in system.datasets.items():
             if dataset.read and dataset.read.via == via:
-                said += _words(f"datasets.{name}.read", dataset.read, connection.connector, how.WORDS | COMMON)
+                where = f"datasets.{name}.read"
+                said += _words(where, dataset.read, connection.connector, how.WORDS | COMMON)
+                said += [(f"{where}: {zh}", f"{where}: {en}") for zh, en in getattr(how, "sense", _sensible)(dataset.read)]
     return said
 
 

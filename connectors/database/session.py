@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,9 @@ from sqlalchemy.pool import NullPool
 from connectors.database.dialects import Dialect, Field, rows
 from connectors.secrets import Secret
 from schemas.registration import Limits
+
+# it reports, with a traceback, that the cursor of a connection that has just died could not be closed
+logging.getLogger("sqlalchemy.pool.impl.NullPool").setLevel(logging.CRITICAL)
 
 
 class Session:

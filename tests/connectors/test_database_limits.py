@@ -76,6 +76,23 @@ def test_a_far_side_that_dies_in_the_middle_is_an_error_and_nothing_is_whole(pos
     assert "department/far/t" in caught.value.zh
 
 
+@pytest.mark.parametrize("path", ["fast", "plain"])
+def test_a_mariadb_that_ends_the_connection_in_the_middle_is_an_error_too(path):
+    with services.mariadb() as service:
+        service.run("CREATE TABLE t AS SELECT seq AS id, repeat('x', 200) AS name FROM seq_1_to_400000")
+        of = system(BY_KEY)
+        with closing(opened(service, of, path)) as connector:
+            pull = connector.pull(of.datasets["t"], None)
+            next(pull.batches)
+            others = f"SELECT id FROM information_schema.processlist WHERE db = '{service.database}' AND id <> connection_id()"
+            for (connection,) in service.run(others):
+                service.run(f"KILL {connection}")
+            with pytest.raises(SourceUnavailable):
+                for _ in pull.batches:
+                    pass
+        assert (pull.cursor, pull.whole) == (None, frozenset())
+
+
 def test_rows_deleted_while_they_are_read_do_not_tear_the_picture(postgres):
     """One snapshot: what was there at the beginning comes, all of it."""
     postgres.run("DROP TABLE IF EXISTS moving", "CREATE TABLE moving AS SELECT i AS id FROM generate_series(1, 300000) i")
