@@ -63,13 +63,14 @@ def tell(home: Path, scale: float, seed: int, *, anew: bool = False) -> int:
         forget(home)
     with Told() as told:
         telling = Telling(home.resolve(), seed, scale, told)
-        set_up(telling)
         try:
+            set_up(telling)
             for number, (title, chapter) in enumerate(CHAPTERS, 1):
                 _tell_one(telling, number, title, chapter)
         finally:
             if noted(home, "city"):
                 faults.off(home)
+            telling.close()
     return _close(telling)
 
 

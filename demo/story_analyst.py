@@ -76,13 +76,13 @@ def analyst(telling: Telling, section: Section) -> None:
     number = telling.person or "999999199003070591"
     section.say("分析员按原始证件号码找人，会被拒绝：", "An analyst who looks for somebody by number is refused:")
     _refused(telling, section, f"SELECT * FROM shared.resident WHERE id_number = '{number}'")
-    _refused(telling, section, "SELECT SFZH FROM landing.civil_affairs_assistance__allowance")
+    _refused(telling, section, "SELECT name, sfzh FROM shared.resident")
     section.say(
         "同一个人在各表里有同一个假名，可以照样关联——这里是公安的死亡登记与民政的津贴发放：",
         "One person has one pseudonym in every table, so tables still join: here the police's deaths and civil affairs' payments:",
     )
     answer = telling.ask(JOIN)
-    section.run(JOIN)
+    section.run(f'hub query "{JOIN}"')
     results = _codes(telling, "payment_result")
     rows = [(results.get(kind, kind), people, payments, int(money)) for kind, people, payments, money in answer.rows]
     heads = [Said("发放结果", "result"), Said("人数", "people"), Said("笔数", "payments"), Said("金额（元）", "yuan")]
@@ -91,8 +91,7 @@ def analyst(telling: Telling, section: Section) -> None:
         f"在独立进程里用 {answer.seconds:.2f} 秒答出（分析版第 {answer.generation} 代）；每一问都记入审计，被拒绝的也记。",
         f"Answered in {answer.seconds:.2f} s by a process of its own (edition generation {answer.generation}); every question is audited, refused ones too.",
     )
-    with telling.hub() as hub:
-        plain = hub.lake.cursor().execute(BY_NUMBER).fetchall()
+    plain = telling.hub.lake.cursor().execute(BY_NUMBER).fetchall()
     telling.promise(
         bool(plain) and plain == answer.rows,
         "按假名关联与在湖内按原号关联结果相同",

@@ -65,7 +65,11 @@ def set_up(telling: Telling) -> None:
     )
     fresh = not (home / "demo" / "province.json").exists()
     province.prepare(home).close()
-    _load(telling)
+    if _loaded(telling):
+        telling.line("各系统此前已全部加载，不重读", "every system has been loaded before; nothing is read again")
+    else:
+        telling.close()
+        _load(telling)
     _answered(telling, everything=fresh)
 
 
@@ -84,6 +88,13 @@ def _same_city(telling: Telling) -> None:
             next_zh="hub demo story --anew 清空后重来，或换一个 HUB_HOME",
             next_en="hub demo story --anew begins again, or use another HUB_HOME",
         )
+
+
+def _loaded(telling: Telling) -> bool:
+    """Whether every dataset has been looked at, and every system's last run went well."""
+    confirmed, runs = telling.hub.ledger.confirmed(), telling.hub.ledger.last_runs("sync")
+    in_service = [s for s in telling.city if s.stage == "in_service"]
+    return all(s.path in runs and runs[s.path].status == "done" and all(s.table(n) in confirmed for n in s.datasets) for s in in_service)
 
 
 def _load(telling: Telling) -> None:
@@ -113,14 +124,13 @@ def _answered(telling: Telling, *, everything: bool) -> None:
     """The platform works, its receipts come in. A platform that is new gets everything, whatever an older one had taken."""
     from orchestration import routes
 
-    with telling.hub() as hub:
-        if everything and hub.ledger.deliveries(status=("taken",), limit=1):
-            province.process(telling.home)
-            routes.collect(hub)
-            routes.deliver(hub, tell=telling.told.tell, full=True)
-        answers = province.process(telling.home)
-        routes.collect(hub)
-        open_ = hub.ledger.deliveries(status=("prepared", "sent"))
+    hub = telling.hub
+    routes.publish(hub, tell=telling.told.tell)
+    afresh = everything and bool(hub.ledger.deliveries(status=("taken",), limit=1))
+    routes.deliver(hub, tell=telling.told.tell, again=True, full=afresh)
+    answers = province.process(telling.home)
+    routes.collect(hub)
+    open_ = hub.ledger.deliveries(status=("prepared", "sent"))
     taken = sum(a.status == province.TAKEN for a in answers)
     telling.line(f"省平台处理 {len(answers)} 个批次，入库 {taken} 个", f"the province worked on {len(answers)} batches and took {taken}")
     telling.promise(

@@ -52,16 +52,15 @@ def thirteen(telling: Telling, section: Section) -> None:
 
 def _table(telling: Telling, section: Section, found: dict[str, tuple[str, int]], expected: dict[str, int]) -> None:
     rows, marks = [], []
-    with telling.hub() as hub:
-        known = why.figures(telling.city)
-        for name, wanted in expected.items():
-            title, value = found.get(name, (name, None))
-            received = why.figure(hub.lake, telling.city, name).steps[0].count
-            english = known[name][1].title_en or name
-            ok = telling.promise(value == wanted, f"{title}应为 {wanted:,}，得到 {value}", f"{english}: {wanted:,} must come out, got {value}")
-            telling.promise(received != wanted, f"{title}：直接数收到的行应得到另一个数", f"{english}: counting landed rows must give another number")
-            rows.append((name, Said(title, english), FIGURES[name], wanted, value, tick_mark(ok), received))
-            marks.append(mark(ok))
+    known = why.figures(telling.city)
+    for name, wanted in expected.items():
+        title, value = found.get(name, (name, None))
+        received = why.figure(telling.hub.lake, telling.city, name).steps[0].count
+        english = known[name][1].title_en or name
+        ok = telling.promise(value == wanted, f"{title}应为 {wanted:,}，得到 {value}", f"{english}: {wanted:,} must come out, got {value}")
+        telling.promise(received != wanted, f"{title}：直接数收到的行应得到另一个数", f"{english}: counting landed rows must give another number")
+        rows.append((name, Said(title, english), FIGURES[name], wanted, value, tick_mark(ok), received))
+        marks.append(mark(ok))
     heads = [
         Said("指标", "figure"), Said("名称", "title"), Said("报道", "article"), Said("应得", "expected"), Said("得到", "found"), Said("", ""),
         Said("若直接数收到的行", "if landed rows were counted"),
@@ -71,15 +70,14 @@ def _table(telling: Telling, section: Section, found: dict[str, tuple[str, int]]
 
 def _ladder(telling: Telling, section: Section) -> None:
     """From the figure back to the rows that were received; the steps add up."""
-    with telling.hub() as hub:
-        explained = why.figure(hub.lake, telling.city, SHOWN)
+    explained = why.figure(telling.hub.lake, telling.city, SHOWN)
     section.say(
         f"{explained.title}为什么是 {explained.value:,}：每一步都可打开看行，各步之和正好等于这个数。",
         f"Why {SHOWN} is {explained.value:,}: every step opens its rows, and the steps add up to exactly this number.",
     )
     rows = [(n, _signed(n, s.count), _words(s)) for n, s in enumerate(explained.steps, 1)]
     rows.append(("", f"= {sum(s.count for s in explained.steps):,}", Said("合计", "sum")))
-    section.show([Said("步", "step"), Said("行", "rows"), Said("原因", "reason")], rows, ["", *[""] * len(explained.steps), mark(explained.adds_up)][1:], [1])
+    section.show([Said("步", "step"), Said("行", "rows"), Said("原因", "reason")], rows, [*[""] * len(explained.steps), mark(explained.adds_up)], [1])
     section.run(f"hub why {SHOWN}\nhub why {SHOWN} --rows 2")
     telling.promise(explained.adds_up, f"hub why {SHOWN} 各步之和相符", f"the steps of hub why {SHOWN} add up")
 

@@ -44,10 +44,9 @@ class Person:
 
 
 def one_person(telling: Telling, section: Section) -> None:
-    with telling.hub() as hub:
-        person = _chosen(hub)
-        telling.person = person.shared["id_number"]
-        sent = _sent(hub, telling.home, person)
+    person = _chosen(telling.hub)
+    telling.person = person.shared["id_number"]
+    sent = _sent(telling.hub, telling.home, person)
     section.say(
         "下面这个人是虚构的（行政区划代码 999999 不存在），所以可以不脱敏地展示；真实数据在这些命令里默认脱敏。",
         "This person is invented (no region has the code 999999), so the row may be shown in clear; real rows are masked by default.",
@@ -99,7 +98,8 @@ def _bytes(telling: Telling, section: Section, person: Person) -> None:
     )
     rows = [(c, f"U+{ord(c):04X}", c.encode("gb18030").hex(" ").upper(), _plane(c)) for c in name]
     section.show([Said("字", "character"), Said("码位", "code point"), Said("字节", "bytes"), Said("", "")], rows)
-    section.run(line.decode("gb18030"))
+    text = line.decode("gb18030")
+    section.say(f"整行：{text}", f"The whole line: {text}")
 
 
 def _line(folder: Path, name: bytes, number: bytes) -> tuple[str, int, bytes] | None:
@@ -156,7 +156,7 @@ def _pseudonym(secret: str, value: str) -> str:
     return hmac.new(bytes.fromhex(secret), value.encode(), "sha256").hexdigest()[:32]
 
 
-FIELDS = ("name", "id_number", "monthly_amount", "started_on", "phone", "bank_card")
+FIELDS = ("name", "id_number", "monthly_amount", "started_on", "phone")
 
 
 def _stations(telling: Telling, section: Section, person: Person, sent: Sent | None) -> None:
@@ -167,26 +167,26 @@ def _stations(telling: Telling, section: Section, person: Person, sent: Sent | N
     edition = dict(zip(answer.columns, answer.rows[0], strict=True)) if answer.rows else {}
     telling.promise(bool(edition), "分析版里找到这一行", "the row is found in the edition")
     title = telling.city.records[RECORD].fields
-    heads = [Said("站", "station"), Said("表", "table"), *(Said(title[f].title, f) for f in FIELDS), Said("标识", "known as")]
+    heads = [Said("站", "station"), *(Said(title[f].title, f) for f in FIELDS), Said("标识", "known as")]
     rows = [
-        _row(Said("归集库", "landing"), f"landing.{TABLE}", landed, _plain_key(person.landed["_key"])),
-        _row(Said("标准库", "standard"), f"standard.{TABLE}", person.standard, _plain_key(person.standard["_key"])),
-        _row(Said("共享库", "shared"), f"shared.{RECORD}", person.shared, _plain_key(person.identity)),
-        _row(Said("分析版", "edition"), f"analyst · shared.{RECORD}", edition, f"{Said('假名', 'pseudonym')} {mine[:12]}…"),
+        _row(Said("归集库", "landing"), landed, _plain_key(person.landed["_key"])),
+        _row(Said("标准库", "standard"), person.standard, _plain_key(person.standard["_key"])),
+        _row(Said("共享库", "shared"), person.shared, _plain_key(person.identity)),
+        _row(Said("分析版", "edition"), edition, Said(f"假名 {mine[:12]}…", f"pseudonym {mine[:12]}…")),
     ]
     if sent:
-        where = f"packages/…/{sent.delivery.sequence:06d}/rows.parquet"
-        rows.append(_row(Said("数据包", "package"), where, sent.batch_row, f"{sent.batch_row['op_type']} {sent.key[:12]}…"))
-        rows.append(_row(Said("省平台", "province"), f"taken_{sent.delivery.resource.replace('/', '_')}", sent.theirs, f"{sent.key[:12]}…"))
+        number = sent.delivery.sequence
+        rows.append(_row(Said(f"数据包 {number}", f"package {number}"), sent.batch_row, f"{sent.batch_row['op_type']} {sent.key[:12]}…"))
+        rows.append(_row(Said("省平台", "province"), sent.theirs, f"{sent.key[:12]}…"))
     section.show(heads, rows)
     section.say(
-        "归集库原样保存对方给的写法；标准库转成日期、金额和代码；出楼的只有登记为可共享的列，并按登记脱敏，所以电话、卡号到此为止。",
-        "Landing keeps what was sent as it was sent; standard has dates, amounts and codes; only columns declared as shared leave, masked as declared, so telephone and card stay here.",
+        "归集库原样保存对方给的写法；标准库转成日期、金额和代码；出楼的只有登记为可共享的列，并按登记脱敏，所以电话到此为止。",
+        "Landing keeps what was sent as it was sent; standard has dates, amounts and codes; only columns declared as shared leave, masked as declared, so the telephone stays here.",
     )
 
 
-def _row(station: Said, where: str, values: dict[str, Any], known: str) -> tuple[object, ...]:
-    return (station, where, *("—" if values.get(f) is None else str(values[f]) for f in FIELDS), known)
+def _row(station: Said, values: dict[str, Any], known: str | Said) -> tuple[object, ...]:
+    return (station, *("—" if values.get(f) is None else str(values[f]) for f in FIELDS), known)
 
 
 def _plain_key(text: str) -> str:

@@ -39,7 +39,7 @@ def copies(telling: Telling) -> list[Copy]:
     platform = province.prepare(telling.home)
     secret = key(telling.home, "platform")
     try:
-        with telling.hub() as hub, hub.lake.reading() as con:
+        with telling.hub.lake.reading() as con:
             version = packing.newest_version(con)
             return [
                 Copy(r.code, r.dataset.title, packing.copy_of(con, r, secret, version), platform.held(r.code))
@@ -51,17 +51,17 @@ def copies(telling: Telling) -> list[Copy]:
 
 def delivered(telling: Telling, section: Section) -> None:
     """Deliver what the tick changed, be refused once, mend, deliver again; in the end both copies are the same."""
-    with telling.hub() as hub:
-        refused = _refuse_one(telling, hub)
-        _send(telling, hub)
-        delivery = hub.ledger.last_delivery(refused.code) if refused else None
-        if refused and delivery:
-            _say_refused(telling, section, refused, delivery)
-        _mend(telling, section, hub)
-        _send(telling, hub, again=True)
-        if refused:
-            _say_taken(telling, section, hub, refused)
-        pending = hub.ledger.deliveries(status=("prepared", "sent"))
+    hub = telling.hub
+    refused = _refuse_one(telling, hub)
+    _send(telling, hub)
+    delivery = hub.ledger.last_delivery(refused.code) if refused else None
+    if refused and delivery:
+        _say_refused(telling, section, refused, delivery)
+    _mend(telling, section, hub)
+    _send(telling, hub, again=True)
+    if refused:
+        _say_taken(telling, section, hub, refused)
+    pending = hub.ledger.deliveries(status=("prepared", "sent"))
     after = copies(telling)
     _table(telling, section, after)
     telling.promise(not pending, "没有未回执的批次", "no batch is without its receipt")

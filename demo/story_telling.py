@@ -6,8 +6,6 @@ home, seed, scale  ->  Telling  ->  sections, promises kept or broken
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +48,7 @@ class Telling:
     promises: list[Promise] = field(default_factory=list)
     before: list[Copy] = field(default_factory=list)  # both copies before the tick
     person: str = ""  # the invented number chapter 3 follows
+    opened: Hub | None = None
 
     @property
     def seconds(self) -> float:
@@ -77,16 +76,19 @@ class Telling:
         """Progress, while it happens."""
         self.told.line(say(zh, en))
 
-    @contextmanager
-    def hub(self) -> Iterator[Hub]:
-        """Lake and ledger, open; what a crash has left is mended on the way in."""
+    @property
+    def hub(self) -> Hub:
+        """Lake and ledger, opened once; what a crash has left is mended on the way in."""
         from orchestration.routes import Hub
 
-        opened = Hub.open(self.home, self.city)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        self.opened = self.opened or Hub.open(self.home, self.city)
+        return self.opened
+
+    def close(self) -> None:
+        """Until the hub is asked for again."""
+        if self.opened:
+            self.opened.close()
+        self.opened = None
 
     def ask(self, sql: str, *, limit_rows: int = 1000) -> Answer:
         """One question to the edition, as an analyst asks it."""

@@ -23,14 +23,15 @@ from demo.story_telling import BAD, GOOD, HEADS, WARN, Telling, title_of
 from demo.tick import tick
 from hub import screen
 from hub.standing import Standing, standings
-from schemas.errors import HubError
+from schemas.errors import HubError, Moved, SourceRefused
 from schemas.home import ROOT
 
 if TYPE_CHECKING:
     from orchestration.routes import Hub
 
 KILLED = "political_legal/grid"
-EXPIRED, SHRUNK = faults.FAULTS["expired_password"].system, faults.FAULTS["shrink"].system
+EXPIRED = faults.FAULTS["expired_password"].system
+SHRUNK, SHRUNK_DATASET = "party_organisation/members", "organisation"
 TRIES = 5  # a sync may be quicker than the kill
 MOST_LINES = 9  # lines of progress after which the kill comes at the latest
 
@@ -41,8 +42,8 @@ def trouble(telling: Telling, section: Section) -> None:
     since = dt.datetime.now(dt.UTC)
     rows = sum(sum(d.values()) for d in written.values())
     telling.line(f"时间前进一次：{len(written)} 个系统共变化 {rows} 行", f"one tick: {rows} rows changed in {len(written)} systems")
-    for name in ("expired_password", "shrink"):
-        faults.on(telling.home, name)
+    faults.on(telling.home, "expired_password", EXPIRED)
+    faults.on(telling.home, "shrink", SHRUNK, SHRUNK_DATASET)
     section.say(
         f"时间前进一次，{len(written)} 个系统共有 {rows} 行新增、修改或删除。同时：{_title(telling, EXPIRED).zh}的口令过期，"
         f"{_title(telling, SHRUNK).zh}这次只交来四成的行，而{_title(telling, KILLED).zh}正在同步时进程被 kill -9。",
@@ -52,8 +53,7 @@ def trouble(telling: Telling, section: Section) -> None:
     _sync_the_others(telling)
     killed = _kill_a_running_sync(telling)
     _say_killed(telling, section, killed)
-    with telling.hub() as hub:
-        _table(telling, section, _standings(hub), since)
+    _table(telling, section, _standings(telling.hub), since)
     _take_up(telling, section)
     _publish(telling, section)
 
@@ -66,14 +66,13 @@ def _sync_the_others(telling: Telling) -> None:
     """Every other running system, in this process; what fails is the ledger's to tell."""
     from orchestration import routes
 
-    with telling.hub() as hub:
-        for system, names in telling.city.select(None):
-            if system.path == KILLED or system.stage != "in_service":
-                continue
-            try:
-                routes.sync(hub, system, names, tell=telling.told.tell)
-            except HubError as error:
-                telling.told.tell("failed", system.path, error=error)
+    for system, names in telling.city.select(None):
+        if system.path == KILLED or system.stage != "in_service":
+            continue
+        try:
+            routes.sync(telling.hub, system, names, tell=telling.told.tell)
+        except HubError as error:
+            telling.told.tell("failed", system.path, error=error)
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,8 @@ def _killed(telling: Telling, words: tuple[str, ...], lines: int, wait: float) -
 
 
 def _say_killed(telling: Telling, section: Section, killed: Killed) -> None:
-    with telling.hub() as hub:
-        run = hub.ledger.last_runs("sync").get(KILLED)
+    telling.close()  # the next one to open the hub closes what the kill left open
+    run = telling.hub.ledger.last_runs("sync").get(KILLED)
     section.run(f"$ {killed.command} &\n… {killed.last}\n$ kill -9 {killed.pid}".removeprefix("$ "))
     ends = {
         "killed": Said("台账记为“中断”：没有写入任何数据", "the ledger has it as killed: nothing was written"),
@@ -160,6 +159,8 @@ def _table(telling: Telling, section: Section, found: list[Standing], since: dt.
         f"{fresh} of {len(found)} systems are fresh; those in trouble stand on the rows last accepted and say whose move it is, and no other system is touched.",
     )
     telling.promise(state.get(EXPIRED) == "failed", "口令过期的系统显示失败", "the system whose password expired shows as failed")
+    whose = next((s.whose[0] for s in found if s.path == EXPIRED), "")
+    telling.promise(whose == SourceRefused.whose_zh, "口令过期由系统主管部门处理", "an expired password is the owning department's move")
     telling.promise(state.get(SHRUNK) == "blocked", "骤减的交付被拦下，沿用昨天的数据", "the shrunken delivery is blocked and yesterday's rows stay")
     telling.promise(fresh == len(found) - 3, f"其余 {len(found) - 3} 个系统是最新的（得到 {fresh}）", f"the other {len(found) - 3} systems are fresh (got {fresh})")
 
@@ -188,7 +189,8 @@ def _move(one: Standing, since: dt.datetime) -> tuple[Said, Said]:
     if _is_fresh(one, since) and one.state != "held":
         return Said("—", "—"), Said("", "")
     why = (f"{one.error[0]}；", f"{one.error[1]}; ") if one.error else ("", "")
-    return Said(*one.whose), Said(why[0] + one.following[0], why[1] + one.following[1])
+    whose = one.whose if one.whose[0] else (Moved.whose_zh, Moved.whose_en)
+    return Said(*whose), Said(why[0] + one.following[0], why[1] + one.following[1])
 
 
 def _take_up(telling: Telling, section: Section) -> None:
@@ -198,8 +200,7 @@ def _take_up(telling: Telling, section: Section) -> None:
     _, said = process.communicate(timeout=600)
     section.run(f"hub sync {KILLED}")
     ok = telling.promise(process.returncode == 0, f"被杀之后的下一次同步完成 {'' if process.returncode == 0 else said[-300:]}", "the sync after the kill succeeds")
-    with telling.hub() as hub:
-        one = next(s for s in _standings(hub) if s.path == KILLED)
+    one = next(s for s in _standings(telling.hub) if s.path == KILLED)
     section.say(
         f"下一次同步接着做完：退出码 {process.returncode}，{time.monotonic() - began:.1f} 秒，标准库 {one.total('standard') or 0:,} 行，没有丢失也没有重复。",
         f"The next sync takes it up: exit status {process.returncode}, {time.monotonic() - began:.1f} s, {one.total('standard') or 0:,} rows in standard; nothing lost, nothing doubled.",
@@ -211,8 +212,7 @@ def _publish(telling: Telling, section: Section) -> None:
     """What is shared goes on, with two systems standing on earlier rows."""
     from orchestration import routes
 
-    with telling.hub() as hub:
-        routes.publish(hub, tell=telling.told.tell)
+    routes.publish(telling.hub, tell=telling.told.tell)
     found = dict(telling.ask("SELECT figure, value FROM shared.city_figures").rows)
     wanted = figures(telling.ticks)
     moved = [n for n in wanted if wanted[n] != figures(telling.ticks - 1)[n]]

@@ -15,6 +15,8 @@ from schemas.errors import RegistrationError
 
 LARGEST = 1 << 20  # a registration of 60 datasets has 90 kB
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a city's 112 files in a fifth of the time
+
 Path_ = tuple[str | int, ...]
 
 
@@ -57,7 +59,7 @@ def load(path: Path) -> tuple[Any, dict[Path_, int]]:
     if len(text) > LARGEST:
         raise refused(path, [f"{path}: 文件超过 1 MB"], [f"{path}: larger than 1 MB"])
     try:
-        node = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(text.decode("utf-8"), Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

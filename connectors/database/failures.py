@@ -17,7 +17,7 @@ _REFUSED = {  # SQLSTATE classes and MySQL error numbers
 _CHANGED = {"42P01", "42703", "42883", "42804", "22P02", "22007", "22008", "1146", "1054", "1356", "1064", "3F000"}
 _REFUSED_WORDS = re.compile(
     r"password authentication failed|no pg_hba\.conf entry|permission denied|access denied|no password supplied|role \S+ does not exist"
-    r"|database \S+ does not exist|attempt to write a readonly|unable to open database file",
+    r"|not permitted to log in|password (?:has )?expired|database \S+ does not exist|attempt to write a readonly|unable to open database file",
     re.IGNORECASE,
 )
 _CHANGED_WORDS = re.compile(
