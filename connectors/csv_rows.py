@@ -92,7 +92,10 @@ class CsvFile:
             texts = [line.decode(name).rstrip("\r\n") for line in lines]
         except UnicodeDecodeError:
             raise NotAsDeclared(self.read.encoding or "utf-8") from None
-        rows = [next(csv.reader([t], delimiter=self.read.delimiter, quotechar=self.read.quote), []) for t in texts]
+        try:
+            rows = [next(csv.reader([t], delimiter=self.read.delimiter, quotechar=self.read.quote), []) for t in texts]
+        except csv.Error:  # a lone carriage return inside the line: two bytes a character, and no mark to say so
+            raise NotAsDeclared("UTF-16?") from None
         named = [rows[n - 1] for n in self.read.header]
         width = max(map(len, named))
         padded = [[*r, *[""] * (width - len(r))] for r in named]

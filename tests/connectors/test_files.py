@@ -82,6 +82,12 @@ def test_a_file_in_another_encoding_than_declared_is_refused(tmp_path):
         pulled(tmp_path, {"encoding": "utf-8", "key": ["id"]})
 
 
+def test_two_bytes_a_character_without_a_mark_is_refused_not_a_crash(tmp_path):
+    drop(tmp_path, "a.csv", "id,name\r\n1,a\r\n".encode("utf-16-be"))
+    with pytest.raises(SourceError):
+        pulled(tmp_path, {"key": ["id"]})
+
+
 def test_characters_of_private_use_are_reported(tmp_path):
     drop(tmp_path, "a.csv", "id,name\n1,张\ue5d2\n2,李\n".encode("gb18030"))
     rows, _, pull = pulled(tmp_path, {"encoding": "gb18030", "key": ["id"]})
