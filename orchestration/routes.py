@@ -118,6 +118,7 @@ def sync(
         finally:
             first = next((o.error for o in outcomes.values() if o.error), None)
             hub.ledger.finish_run(run, status, first)
+        hub.lake.tidy()
     return Synced(run, outcomes)
 
 
@@ -318,18 +319,19 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
 
 def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool) -> None:
     agreed = hub.ledger.agreements()
-    for name in shared.due(hub.lake, hub.city, agreed):
+    for name, made_from in shared.due(hub.lake, hub.city, agreed).items():
         tell("share", name)
-        prepared = shared.prepare_record(hub.lake, hub.city, name, folder, agreed)
+        prepared = shared.prepare_record(hub.lake, hub.city, name, made_from, folder)
         (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
     if published.tables:
         with hub.lake.writing("publish", run=run) as tx:
             for prepared in published.tables.values():
                 shared.write(tx, prepared, run)
     for name, (derived, sql) in hub.city.derived.items():
-        if shared.due_derived(hub.lake, derived, sql):
+        states = shared.due_derived(hub.lake, derived, sql)
+        if states:
             tell("derive", name)
-            prepared = shared.prepare_derived(hub.lake, derived, sql, folder)
+            prepared = shared.prepare_derived(hub.lake, derived, sql, states, folder)
             with hub.lake.writing(f"derive {name}", run=run) as tx:
                 shared.write(tx, prepared, run)
             published.tables[name] = prepared

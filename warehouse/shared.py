@@ -60,15 +60,15 @@ def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str
     return {t: done[t].state for t in contributors(city, record, agreed) if t in done}
 
 
-def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset()) -> list[str]:
-    """Record types whose contributors have changed, or whose definition has."""
+def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset()) -> dict[str, dict[str, int]]:
+    """Record types whose contributors have changed, or whose definition has, each with the states it is to be made from."""
     standard, shared = made.newest(lake, "standard"), made.newest(lake, "shared")
-    wanted = []
+    wanted = {}
     for name, record in city.records.items():
         made_from = inputs(city, name, standard, agreed)
         last = shared.get(name)
         if (made_from or last) and (last is None or last.made_from != made_from or last.definition != _definition(record, made_from)):
-            wanted.append(name)
+            wanted[name] = made_from
     return wanted
 
 
@@ -112,10 +112,9 @@ SELECT _id, {columns(fields)}, _source, [struct_pack("source" := _source, "key" 
 FROM rows_of_all ANTI JOIN repeated USING (_id)"""
 
 
-def prepare_record(lake: Lake, city: City, name: str, folder: Path, agreed: frozenset[str] = frozenset()) -> Prepared:
-    """Compare the next state of a shared record with what is there; writes files only."""
+def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path) -> Prepared:
+    """Compare the next state of a shared record with what is there; writes files only. `made_from` as `due` said it."""
     record = city.records[name]
-    made_from = inputs(city, name, made.newest(lake, "standard"), agreed)
     types = {
         "_id": "VARCHAR",
         **{n: SQL_TYPES[f.type] for n, f in record.fields.items()},
@@ -128,28 +127,25 @@ def prepare_record(lake: Lake, city: City, name: str, folder: Path, agreed: froz
     return _compare(lake, con, "shared", name, types, body, folder, made_from, _definition(record, made_from))
 
 
-def prepare_derived(lake: Lake, derived: Derived, sql: str, folder: Path) -> Prepared:
-    """Compute a derived table from the shared tables as they are now."""
+def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, int], folder: Path) -> Prepared:
+    """Compute a derived table from the shared tables as they are now. `states` as `due_derived` said them."""
     types = {"_id": "VARCHAR", **{n: SQL_TYPES[c.type] for n, c in derived.columns.items()}}
-    states = derived_inputs(lake, derived)
     identity = key_text([quoted(k) for k in derived.key])
     body = f"SELECT {identity} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
     con = lake.cursor()
     return _compare(lake, con, "derived", derived.name, types, body, folder, states, made.fingerprint(derived, sql))
 
 
-def derived_inputs(lake: Lake, derived: Derived) -> dict[str, int]:
+def due_derived(lake: Lake, derived: Derived, sql: str) -> dict[str, int] | None:
+    """The states it is to be made from when a table it uses, or its definition, has changed; otherwise None.
+
+    A derived table waits until all that it uses have been shared once.
+    """
     shared, others = made.newest(lake, "shared"), made.newest(lake, "derived")
-    return {u: (shared.get(u) or others.get(u) or Made()).state for u in derived.uses}
-
-
-def due_derived(lake: Lake, derived: Derived, sql: str) -> bool:
-    """Whether a record type it uses has changed; a derived table waits until all it uses have been shared once."""
-    last = made.newest(lake, "derived").get(derived.name)
-    states = derived_inputs(lake, derived)
-    if not all(states.values()):
-        return False
-    return last is None or last.made_from != states or last.definition != made.fingerprint(derived, sql)
+    states = {u: (shared.get(u) or others.get(u) or Made()).state for u in derived.uses}
+    last = others.get(derived.name)
+    same = last is not None and last.made_from == states and last.definition == made.fingerprint(derived, sql)
+    return states if all(states.values()) and not same else None
 
 
 def _none(types: dict[str, str]) -> str:

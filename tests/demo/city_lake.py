@@ -82,12 +82,12 @@ def _landed(lake: Lake, of: System, name: str, table: pa.Table, run: str, folder
 def publish(lake: Lake, where: Registered) -> None:
     """Shared records whose contributors are here, then the derived tables that need nothing else."""
     with lake.stage("publish") as folder:
-        ready = [n for n in shared.due(lake, where) if shared.inputs(where, n, made.newest(lake, "standard"))]
-        prepared = [shared.prepare_record(lake, where, n, folder) for n in ready]
+        ready = {n: states for n, states in shared.due(lake, where).items() if states}
+        prepared = [shared.prepare_record(lake, where, n, states, folder) for n, states in ready.items()]
         with lake.writing("publish") as tx:
             for one in prepared:
                 shared.write(tx, one, "publish")
         for name in ("city_figures", "dispute_twice"):
-            derived = shared.prepare_derived(lake, *where.derived[name], folder)
+            derived = shared.prepare_derived(lake, *where.derived[name], shared.due_derived(lake, *where.derived[name]), folder)
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")

@@ -9,7 +9,7 @@ from demo.deaths import registered, still_paid
 from demo.expected_b import PLANTED, overpaid, suspected
 from schemas.city import read_city
 from tests.demo.city_lake import module, sync
-from warehouse import made, shared
+from warehouse import shared
 from warehouse.lake import Lake
 
 SYSTEMS = (
@@ -33,13 +33,13 @@ def synced(tmp_path_factory, city):
     where, lake = read_city(), Lake(tmp_path_factory.mktemp("lake"))
     verdicts = {path: sync(lake, where, where.system(path), module(path).tables(city)) for path in SYSTEMS}
     with lake.stage("publish") as folder:
-        ready = [n for n in shared.due(lake, where) if shared.inputs(where, n, made.newest(lake, "standard"))]
-        prepared = [shared.prepare_record(lake, where, n, folder) for n in ready]
+        ready = {n: states for n, states in shared.due(lake, where).items() if states}
+        prepared = [shared.prepare_record(lake, where, n, states, folder) for n, states in ready.items()]
         with lake.writing("publish") as tx:
             for one in prepared:
                 shared.write(tx, one, "publish")
         for name in DERIVED:
-            derived = shared.prepare_derived(lake, *where.derived[name], folder)
+            derived = shared.prepare_derived(lake, *where.derived[name], shared.due_derived(lake, *where.derived[name]), folder)
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")
     yield lake, verdicts

@@ -42,13 +42,13 @@ def where():
 
 def publish(lake, where):
     with lake.stage("publish") as folder:
-        for name in shared.due(lake, where):
-            prepared = shared.prepare_record(lake, where, name, folder)
+        for name, made_from in shared.due(lake, where).items():
+            prepared = shared.prepare_record(lake, where, name, made_from, folder)
             if not prepared.refused:
                 with lake.writing("publish") as tx:
                     shared.write(tx, prepared, "publish")
-        if shared.due_derived(lake, MEN, MEN_SQL):
-            derived = shared.prepare_derived(lake, MEN, MEN_SQL, folder)
+        if states := shared.due_derived(lake, MEN, MEN_SQL):
+            derived = shared.prepare_derived(lake, MEN, MEN_SQL, states, folder)
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")
 
