@@ -236,7 +236,7 @@ def _batches(
     if not dataset.reading.changes and (since is None or not dataset.reading.incremental):
         pull.whole = frozenset({""})
     if dataset.reading.changes and pull.cursor:
-        pull.notes |= {"upto": pull.cursor["value"], "from": ask.window.lower if ask.window else None}
+        pull.notes |= {"upto": pull.cursor["value"], "from": ask.window.lower if ask.window else None, "rows": seen}
 
 
 def _short(who: Who, seen: int, expected: int) -> SourceUnavailable:

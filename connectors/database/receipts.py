@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from connectors.database.dialects import path
+from connectors.database.dialects import path, rows
 from connectors.database.window import all_of
 from schemas.registration import Dataset
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def write_receipts(database: Database, dataset: Dataset, notes: Mapping[str, Any]) -> None:
-    """Rows of the landed window that are not marked yet; a second call finds none left."""
+    """Rows of the landed window that are not marked yet; a second call finds none left.
+
+    When the window holds more rows now than were read, one was committed late: nothing is marked, and the next sync,
+    which reads the window again, marks it. A row that is marked may be cleared away by the far side.
+    """
     dialect, read = database.dialect, dataset.reading
     changes = read.changes
     assert changes is not None
@@ -33,11 +37,15 @@ def write_receipts(database: Database, dataset: Dataset, notes: Mapping[str, Any
             at, status = told[changes.at], told[changes.receipt]
             when, receipt = dialect.quoted(at.name), dialect.quoted(status.name)
             taken = dialect.value(status, changes.taken) if status.family == "number" else dialect.literal(changes.taken)
-            window = [f"{when} <= {dialect.value(at, notes['upto'])}", f"({receipt} IS NULL OR {receipt} <> {taken})"]
+            window = [f"{when} <= {dialect.value(at, notes['upto'])}"]
             if notes.get("from") is not None:
                 window.append(f"{when} >= {dialect.value(at, notes['from'])}")
-            sql = f"UPDATE {path(dialect, read.table)} SET {receipt} = {taken}{all_of(window)}"
-            connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+            table = path(dialect, read.table)
+            there = rows(connection, f"SELECT count(*) FROM {table}{all_of(window)}")[0][0]
+            if there > notes.get("rows", there):
+                return
+            unmarked = [*window, f"({receipt} IS NULL OR {receipt} <> {taken})"]
+            connection.execution_options(no_parameters=True).exec_driver_sql(f"UPDATE {table} SET {receipt} = {taken}{all_of(unmarked)}")
     finally:
         engine.dispose()
 

@@ -163,6 +163,21 @@ def test_rows_that_were_landed_are_marked_as_taken_and_no_others(far):
         assert [r[0] for r in far.run("SELECT status FROM t ORDER BY id")] == ["1", "1", "1", "1", "0"]
 
 
+def test_a_row_committed_late_is_never_marked_before_it_has_been_read(far):
+    fill(far, *ROWS[:4], kinds=KINDS)
+    of = system(FRONT_END)
+    with closing(opened(far, of)) as connector:
+        pull = connector.pull(of.datasets["t"], None)
+        assert sum(b.rows.num_rows for b in pull.batches) == 4
+        far.run("INSERT INTO t VALUES (5, 'I', '2024-01-01 00:00:00', 'b3', '0', '戊')")
+        connector.acknowledge(of.datasets["t"], pull.notes)
+        assert {r[0] for r in far.run("SELECT status FROM t")} == {"0"}
+        pull = connector.pull(of.datasets["t"], None)
+        assert sum(b.rows.num_rows for b in pull.batches) == 5
+        connector.acknowledge(of.datasets["t"], pull.notes)
+        assert {r[0] for r in far.run("SELECT status FROM t")} == {"1"}
+
+
 def test_a_batch_its_control_table_does_not_confirm_waits_with_all_after_it(far):
     fill(far, *ROWS, kinds=KINDS)
     far.run(
