@@ -140,9 +140,10 @@ def said(error: HubError) -> tuple[str, str, str]:
     return error.zh, error.whose_zh, error.next_zh
 
 
-def show_error(error: HubError) -> None:
-    """What happened, whose move it is, and the next step."""
+def show_error(error: HubError, *, about: str = "") -> None:
+    """What happened, whose move it is, and the next step. `about` has been said already."""
     what, whose, following = said(error)
+    what = what.removeprefix(about)
     console = err()
     console.print(cell(f"✗ {what}"), style="red", soft_wrap=True)
     console.print(cell(f"  {say('该谁处理：', 'whose move: ')}{whose}"), soft_wrap=True)
@@ -156,10 +157,10 @@ def show_errors(errors: Mapping[str, HubError]) -> None:
     """Several errors by what they befell; those that say the same are said once."""
     together: dict[str, list[str]] = {}
     for path, error in errors.items():
-        together.setdefault("\n".join(said(error)), []).append(path)
+        together.setdefault("\n".join(said(error)).replace(f"{path}: ", ""), []).append(path)
     for paths in together.values():
         err().print(cell("、".join(paths)), style="bold", soft_wrap=True)
-        show_error(errors[paths[0]])
+        show_error(errors[paths[0]], about=f"{paths[0]}: ")
 
 
 def unforeseen(error: Exception) -> HubError:
