@@ -89,12 +89,18 @@ def status() -> None:
     return None
 
 
-@app.command(help=say("完整演示：启动、加载、八章故事、一个离线页面", "the whole demo: up, loaded, a story in eight chapters, one offline page"))
+@app.command(
+    help=say("完整演示：启动、加载、八章故事、一个离线页面", "the whole demo: up, loaded, a story in eight chapters, one offline page")
+)
 def story(
     scale: Annotated[float, typer.Option(min=0.01, max=1.0, help=say("规模，1 = 103 万人", "1 = 1,030,000 residents"))] = 0.01,
     seed: Annotated[int, typer.Option(help=say("随机种子", "random seed"))] = SEED,
     anew: Annotated[
-        bool, typer.Option("--anew", help=say("先清空 HUB_HOME 里的湖、台账、分析版和数据包", "first empty HUB_HOME of lake, ledger, editions and packages"))
+        bool,
+        typer.Option(
+            "--anew",
+            help=say("先清空 HUB_HOME 里的湖、台账、分析版和数据包", "first empty HUB_HOME of lake, ledger, editions and packages"),
+        ),
     ] = False,
 ) -> None:
     from demo.story import tell
@@ -105,7 +111,8 @@ def story(
 @app.command(help=say("让省平台处理等待中的批次", "let the province work through the batches that wait"))
 def province(
     refuse: Annotated[
-        str | None, typer.Option("--refuse", metavar="RESOURCE", help=say("退回该资源的下一个批次", "refuse the next batch of that resource"))
+        str | None,
+        typer.Option("--refuse", metavar="RESOURCE", help=say("退回该资源的下一个批次", "refuse the next batch of that resource")),
     ] = None,
 ) -> None:
     from demo.story_platform import work

@@ -26,6 +26,12 @@ class Said(NamedTuple):
         return self.en if english() else self.zh
 
 
+class Bar(NamedTuple):
+    """A share of the whole, drawn."""
+
+    share: float
+
+
 @dataclass(frozen=True)
 class Para:
     text: Said
@@ -67,11 +73,14 @@ class Section:
 def _cell(value: object) -> str:
     if isinstance(value, Said):
         return str(value)
+    if isinstance(value, Bar):
+        return "█" * max(1, round(value.share * _BLOCKS))
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "" if value is None else str(value)
 
 
+_BLOCKS = 24  # of the longest bar in a terminal
 _COLOURS = {"good": "green", "warn": "yellow", "bad": "red"}
 
 
@@ -106,21 +115,42 @@ def _html(block: Block) -> str:
         case Code(text):
             return f"<pre>{html.escape(text)}</pre>"
         case Table(heads, rows, marks, numbers):
-            head = "".join(f'<th{_right(n, numbers)} scope="col">{_both(*h)}</th>' for n, h in enumerate(heads))
-            body = "".join(
-                f'<tr class="{html.escape(marks[r]) if r < len(marks) else ""}">'
-                + "".join(
-                    f"<td{_right(n, numbers)}>{_both(*c) if isinstance(c, Said) else html.escape(_cell(c))}</td>" for n, c in enumerate(row)
-                )
-                + "</tr>"
-                for r, row in enumerate(rows)
-            )
-            return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            return _html_table(heads, rows, marks, numbers)
     raise TypeError(block)
 
 
+def _html_table(heads: Sequence[Said], rows: Sequence[Sequence[object]], marks: Sequence[str], numbers: frozenset[int]) -> str:
+    """A table; what is too wide for a narrow screen becomes a card a row there, each value under its own head."""
+    wide = len(heads) > 5 or (len(heads) > 3 and any(len(_cell(c)) > _LONG for row in rows for c in row))
+    head = "".join(f'<th class="{_right(n, numbers)}" scope="col">{_both(*h)}</th>' for n, h in enumerate(heads))
+    body = "".join(
+        f'<tr class="{html.escape(marks[r]) if r < len(marks) else ""}">'
+        + "".join(_html_cell(c, _right(n, numbers), heads[n] if wide else None) for n, c in enumerate(row))
+        + "</tr>"
+        for r, row in enumerate(rows)
+    )
+    cards = ' class="cards"' if wide else ""
+    return f'<div class="wide"><table{cards}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _html_cell(value: object, side: str, head: Said | None) -> str:
+    label = f'<span class="head">{_both(*head)}</span>' if head and any(head) else ""
+    match value:
+        case Said():
+            shown = _both(*value)
+        case Bar(share):
+            shown = f'<i class="bar" style="width:{share * 100:.1f}%"></i>'
+        case _:
+            shown = html.escape(_cell(value))
+    nothing = "" if shown and any(value if isinstance(value, Said) else (shown,)) else " nothing"
+    return f'<td class="{side}{nothing}">{label}<span>{shown}</span></td>'
+
+
+_LONG = 40  # characters
+
+
 def _right(n: int, numbers: frozenset[int]) -> str:
-    return ' class="number"' if n in numbers else ""
+    return "number" if n in numbers else ""
 
 
 def as_html(title: Said, lead: Said, sections: Sequence[Section]) -> str:
@@ -154,9 +184,17 @@ section{background:var(--paper);border:1px solid var(--line);border-radius:.6rem
 h2{font-size:1.15rem;margin:0 0 .6rem;display:flex;gap:.6rem;align-items:baseline}h2 b{color:var(--mark)}
 p{margin:.5rem 0}pre{background:var(--ground);border-radius:.4rem;padding:.7rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.86rem;margin:.6rem 0}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem;margin:.6rem 0}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}th{color:var(--soft);font-weight:600;white-space:nowrap}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:break-word}th{color:var(--soft);font-weight:600;white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tr.good td:first-child{box-shadow:inset 3px 0 var(--good)}tr.warn td:first-child{box-shadow:inset 3px 0 var(--warn)}tr.bad td:first-child{box-shadow:inset 3px 0 var(--bad)}
+.cards td:not(.number){min-width:7.5em}.head{display:none}.bar{display:block;height:.9em;margin-top:.35em;background:var(--mark);border-radius:2px;min-width:3px}td:has(.bar){width:60%}td:has(.bar) span{display:block}
+@media (max-width:44rem){
+main,nav,header{padding-left:.7rem;padding-right:.7rem}section{padding:.9rem .8rem}h1{font-size:1.35rem}th,td{padding:.3rem .4rem;overflow-wrap:anywhere}th,th.number{white-space:normal;overflow-wrap:normal}td:first-child{min-width:4em}
+.cards thead{display:none}.cards tr{display:block;border-bottom:1px solid var(--line);padding:.45rem 0 .45rem .6rem}
+.cards td{display:flex;gap:1rem;justify-content:space-between;border:0;padding:.1rem 0;white-space:normal;text-align:right}
+.cards td:first-child{font-weight:600;text-align:left;box-shadow:none!important}.cards td:first-child .cards td:not(.number){min-width:7.5em}.head{display:none}
+.cards .head{display:block;color:var(--soft);flex:none;text-align:left}.cards .nothing{display:none}
+.cards tr.good{box-shadow:inset 3px 0 var(--good)}.cards tr.warn{box-shadow:inset 3px 0 var(--warn)}.cards tr.bad{box-shadow:inset 3px 0 var(--bad)}}
 [data-language=zh] [lang=en],[data-language=en] [lang=zh]{display:none}
 """
 _SCRIPT = """

@@ -327,7 +327,9 @@ class Province:
             if not sa.inspect(connection).has_table(_taken(resource)):
                 return 0, ""
             table = f'"{_taken(resource)}"'
-            return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()), self._digest(connection, "row_hash", table, {})
+            return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()), self._digest(
+                connection, "row_hash", table, {}
+            )
 
     def copy(self, resource: str) -> list[dict[str, Any]]:
         """The platform's copy of one resource, without its own columns, by row_key."""

@@ -34,7 +34,7 @@ def next_steps(telling: Telling, section: Section) -> None:
     rows = [
         ("hub status", Said("各系统多新、该谁处理、下一步", "how fresh each system is, whose move, what next")),
         ("hub why grid_staff_full_time", Said("一个数从哪些行来", "the rows behind a figure")),
-        ("hub query \"FROM 中文.城市治理指标\"", Said("像分析员一样提问", "ask as an analyst does")),
+        ('hub query "FROM 中文.城市治理指标"', Said("像分析员一样提问", "ask as an analyst does")),
         ("hub quality --docs", Said("检查结果，离线可看的 Data Docs", "what was checked, as Data Docs that need no network")),
         ("hub demo fault", Said("让对端出故障", "let a far side misbehave")),
         ("hub demo tick && hub sync", Said("时间前进，再同步", "time passes, then sync")),

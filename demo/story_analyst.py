@@ -41,7 +41,12 @@ def _after_death(telling: Telling, section: Section) -> None:
     )
     towns = _codes(telling, "town")
     rows = [(towns.get(town, town), int(n), int(money), int(since)) for town, n, money, since in found]
-    heads = [Said("乡镇（街道）", "town"), Said("疑似人数", "people"), Said("每月金额（元）", "yuan a month"), Said("累计已发（元）", "yuan since")]
+    heads = [
+        Said("乡镇（街道）", "town"),
+        Said("疑似人数", "people"),
+        Said("每月金额（元）", "yuan a month"),
+        Said("累计已发（元）", "yuan since"),
+    ]
     section.show(heads, [*rows, (Said("合计", "sum"), people, monthly, paid)], [""] * len(rows) + ["warn"], numbers=[1, 2, 3])
     section.run(f'hub query "{DEATHS}"')
     planted = suspected(telling.invented)

@@ -190,12 +190,15 @@ def _row(station: Said, values: dict[str, Any], known: str | Said) -> tuple[obje
 
 
 def _plain_key(text: str) -> str:
-    return text.replace("\x1f", "/")
+    """The parts of a key; the person's number has a column of its own."""
+    return "/".join("…" if len(part) == 18 else part for part in text.split("\x1f"))
 
 
 def _receipt(telling: Telling, section: Section, sent: Sent | None) -> None:
     kept = sent is not None and bool(sent.theirs) and bool(sent.texts)
-    telling.promise(kept, "这一行在数据包、省平台副本和回执里都找到", "the row is found in the package, in the province's copy and in a receipt")
+    telling.promise(
+        kept, "这一行在数据包、省平台副本和回执里都找到", "the row is found in the package, in the province's copy and in a receipt"
+    )
     if sent is None:
         return
     same = json.dumps(_leaving(sent.batch_row), default=str) == json.dumps(_leaving(sent.theirs | {"op_type": ""}), default=str)

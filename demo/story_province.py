@@ -151,14 +151,14 @@ def _table(telling: Telling, section: Section, after: list[Copy]) -> None:
     rows, marks = [], []
     for copy in after:
         old = earlier.get(copy.resource)
-        rows.append((copy.resource, copy.title, *_half(old), *_half(copy)))
+        rows.append((f"{copy.title} {copy.resource}", *_half(old), *_half(copy)))
         marks.append(mark(copy.equal and bool(old and old.equal)))
     heads = [
-        Said("资源", "resource"), Said("名称", "title"),
+        Said("资源", "resource"),
         *(Said(f"{when.zh}{what.zh}", f"{when.en} {what.en}") for when in (Said("前：", "before:"), Said("后：", "after:"))
-          for what in (HEADS["rows"], HEADS["ours"], HEADS["theirs"], Said("一致", "equal"))),
+          for what in (HEADS["rows"], HEADS["ours"], HEADS["theirs"])),
     ]  # fmt: skip
-    section.show(heads, rows, marks, numbers=[2, 6])
+    section.show(heads, rows, marks, numbers=[1, 4])
     before_equal, equal = sum(c.equal for c in telling.before), sum(c.equal for c in after)
     section.say(
         f"时间前进之前 {before_equal}/{len(telling.before)} 个资源一致，改正并重新报送之后 {equal}/{len(after)} 个一致。",
@@ -172,5 +172,5 @@ def _table(telling: Telling, section: Section, after: list[Copy]) -> None:
 
 def _half(copy: Copy | None) -> tuple[object, ...]:
     if copy is None:
-        return "—", "—", "—", "—"
-    return copy.ours[0], copy.ours[1][:10], copy.theirs[1][:10], tick_mark(copy.equal)
+        return "—", "—", "—"
+    return copy.ours[0], copy.ours[1][:10], f"{copy.theirs[1][:10]} {tick_mark(copy.equal)}"

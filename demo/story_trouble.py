@@ -130,10 +130,13 @@ def _killed(telling: Telling, words: tuple[str, ...], lines: int, wait: float) -
 def _say_killed(telling: Telling, section: Section, killed: Killed) -> None:
     telling.close()  # the next one to open the hub closes what the kill left open
     run = telling.hub.ledger.last_runs("sync").get(KILLED)
-    section.run(f"$ {killed.command} &\n… {killed.last}\n$ kill -9 {killed.pid}".removeprefix("$ "))
+    section.run(f"{killed.command} &\n… {killed.last}\nkill -9 {killed.pid}")
     ends = {
         "killed": Said("台账记为“中断”：没有写入任何数据", "the ledger has it as killed: nothing was written"),
-        "done": Said("归集已整体提交，台账据湖内记录补记完成；之后的步骤下次自动接上", "landing was committed whole, so the ledger counts it as done; what follows is taken up next time"),
+        "done": Said(
+            "归集已整体提交，台账据湖内记录补记完成；之后的步骤下次自动接上",
+            "landing was committed whole, so the ledger counts it as done; what follows is taken up next time",
+        ),
     }
     end = ends.get(run.status if run else "", Said(run.status if run else "", run.status if run else ""))
     section.say(f"启动后 {killed.seconds:.1f} 秒被杀。{end.zh}。", f"Killed {killed.seconds:.1f} s after its start. {end.en}.")
@@ -161,8 +164,11 @@ def _table(telling: Telling, section: Section, found: list[Standing], since: dt.
     telling.promise(state.get(EXPIRED) == "failed", "口令过期的系统显示失败", "the system whose password expired shows as failed")
     whose = next((s.whose[0] for s in found if s.path == EXPIRED), "")
     telling.promise(whose == SourceRefused.whose_zh, "口令过期由系统主管部门处理", "an expired password is the owning department's move")
-    telling.promise(state.get(SHRUNK) == "blocked", "骤减的交付被拦下，沿用昨天的数据", "the shrunken delivery is blocked and yesterday's rows stay")
-    telling.promise(fresh == len(found) - 3, f"其余 {len(found) - 3} 个系统是最新的（得到 {fresh}）", f"the other {len(found) - 3} systems are fresh (got {fresh})")
+    telling.promise(
+        state.get(SHRUNK) == "blocked", "骤减的交付被拦下，沿用昨天的数据", "the shrunken delivery is blocked and yesterday's rows stay"
+    )
+    late = [s.path for s in found if s.path not in (EXPIRED, SHRUNK, KILLED) and not _is_fresh(s, since)]
+    telling.promise(not late, f"其余系统都是最新的 {'、'.join(late)}", f"every other system is fresh {', '.join(late)}")
 
 
 def _is_fresh(one: Standing, since: dt.datetime) -> bool:
@@ -182,7 +188,10 @@ def _freshness(one: Standing, since: dt.datetime) -> Said:
     if any(d.waiting for d in one.datasets):
         return Said("已归集，待转换验收；沿用上次验收的数据", "landed, not accepted yet; stands on the rows last accepted")
     then = min((d.confirmed for d in one.datasets if d.confirmed), default=None)
-    return Said(f"沿用 {screen.when(then)} 确认的 {one.total('standard') or 0:,} 行", f"stands on {one.total('standard') or 0:,} rows confirmed at {screen.when(then)}")
+    return Said(
+        f"沿用 {screen.when(then)} 确认的 {one.total('standard') or 0:,} 行",
+        f"stands on {one.total('standard') or 0:,} rows confirmed at {screen.when(then)}",
+    )
 
 
 def _move(one: Standing, since: dt.datetime) -> tuple[Said, Said]:
@@ -199,7 +208,11 @@ def _take_up(telling: Telling, section: Section) -> None:
     process = _start(telling, "sync", KILLED)
     _, said = process.communicate(timeout=600)
     section.run(f"hub sync {KILLED}")
-    ok = telling.promise(process.returncode == 0, f"被杀之后的下一次同步完成 {'' if process.returncode == 0 else said[-300:]}", "the sync after the kill succeeds")
+    ok = telling.promise(
+        process.returncode == 0,
+        f"被杀之后的下一次同步完成 {'' if process.returncode == 0 else said[-300:]}",
+        "the sync after the kill succeeds",
+    )
     one = next(s for s in _standings(telling.hub) if s.path == KILLED)
     section.say(
         f"下一次同步接着做完：退出码 {process.returncode}，{time.monotonic() - began:.1f} 秒，标准库 {one.total('standard') or 0:,} 行，没有丢失也没有重复。",
@@ -217,6 +230,9 @@ def _publish(telling: Telling, section: Section) -> None:
     wanted = figures(telling.ticks)
     moved = [n for n in wanted if wanted[n] != figures(telling.ticks - 1)[n]]
     said = "；".join(f"{n} {figures(telling.ticks - 1)[n]:,} → {found.get(n, 0):,}" for n in moved)
-    section.say(f"共享库照常发布，指标随之变化：{said}。", f"What is shared is published all the same, and the figures move: {said.replace('；', '; ')}.")
+    section.say(
+        f"共享库照常发布，指标随之变化：{said}。",
+        f"What is shared is published all the same, and the figures move: {said.replace('；', '; ')}.",
+    )
     wrong = [n for n, value in wanted.items() if found.get(n) != value]
     telling.promise(not wrong, f"时间前进后的指标正确 {wrong or ''}", f"the figures after the tick are right {wrong or ''}")
