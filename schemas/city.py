@@ -117,7 +117,12 @@ def read_city(systems: Path | None = None, schemas: Path | None = None, *, broke
         every = list(dict.fromkeys(said for told in wrong.values() for said in told))
         raise refused(systems, [z.strip() for z, _ in every], [e.strip() for _, e in every])
     if broken is not None:
-        broken |= {p: refused(systems / (f"{p}.yml" if "/" in p else f"{p}/_department.yml"), [z.strip() for z, _ in told], [e.strip() for _, e in told]) for p, told in wrong.items()}
+        broken |= {
+            p: refused(
+                systems / (f"{p}.yml" if "/" in p else f"{p}/_department.yml"), [z.strip() for z, _ in told], [e.strip() for _, e in told]
+            )
+            for p, told in wrong.items()
+        }
         found = {p: s for p, s in found.items() if p not in wrong and s.department not in wrong}
     settings = read(systems / "_city.yml", Settings)
     return City(settings, departments, found, records, codes, derived)

@@ -71,7 +71,12 @@ class Record(Closed):
 
     @model_validator(mode="after")
     def _sense(self) -> Record:
-        named = {*self.identity, *([self.newest] if self.newest else []), *(r.field for r in self.rules if r.field), *(f for r in self.rules for f in r.fields)}
+        named = {
+            *self.identity,
+            *([self.newest] if self.newest else []),
+            *(r.field for r in self.rules if r.field),
+            *(f for r in self.rules for f in r.fields),
+        }
         if unknown := sorted(named - set(self.fields)):
             raise ValueError(f"{'、'.join(unknown)} 不在 fields 中")
         return self

@@ -101,7 +101,9 @@ def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
     return {n: stand.get(n, Landed()) for n in wanted}
 
 
-def prepare(lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before: Landed, made: str, folder: Path, *, complete: bool = True) -> Changes:
+def prepare(
+    lake: Lake, dataset: Dataset, name: str, incoming: Incoming, before: Landed, made: str, folder: Path, *, complete: bool = True
+) -> Changes:
     """Compare what came with what is landed; writes files only.
 
     `before` must be what `landed` said when the pull began, `made` the definition it was made with, `complete` whether the

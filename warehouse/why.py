@@ -204,11 +204,8 @@ def row(lake: Lake, city: City, record: str, identity: str) -> list[Station]:
     known = lake.has("shared", record)
     found = _fetch(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
     stations = [Station("shared", record, asked, r) for r in found]
-    if found:
-        pairs = [(s["source"], s["key"]) for r in found for s in r["_sources"]]
-    else:
-        pairs = _unshared(lake, city, record, identity)
-    for source_table, key in pairs:
+    pairs = [(s["source"], s["key"]) for r in found for s in r["_sources"]]
+    for source_table, key in pairs or _unshared(lake, city, record, identity):
         stations += source(lake, source_table, key)
     return stations
 
