@@ -26,7 +26,7 @@ from ledger.models import Delivery, Receipt
 from ledger.opening import open_ledger
 from schemas import home as homes
 from schemas.city import City, read_city
-from schemas.errors import HubError, Moved, SourceUnavailable
+from schemas.errors import HubError, Moved, Unforeseen
 from schemas.registration import Dataset, System
 from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
@@ -161,7 +161,7 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
 
 def _unforeseen(system: System, name: str, error: Exception) -> HubError:
     kind = type(error).__name__
-    return SourceUnavailable(
+    return Unforeseen(
         f"{system.path}/{name}: 读取时出现未预料的错误（{kind}），详情见枢纽日志",
         f"{system.path}/{name}: an unforeseen error while reading ({kind}); see the hub's log",
         next_zh="枢纽工程师查看日志",

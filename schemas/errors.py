@@ -6,6 +6,7 @@
     │   ├── SourceUnavailable    retried for you; the far side does not answer now
     │   ├── SourceRefused        credentials or permission; the department or its vendor must act
     │   └── SourceChanged        it answered, but not in the shape its registration describes
+    ├── Unforeseen           a fault of ours; the hub's engineers look at the log
     ├── Moved                another run was there first; nothing is lost, the next run takes it up
     ├── QueryRefused         the analyst asked for something an edition does not give
     └── DeliveryRefused      the platform's own reason, verbatim
@@ -75,6 +76,10 @@ class SourceChanged(SourceError):
 
     whose_zh = "系统主管部门说明变更，登记人随后修改登记"
     whose_en = "the system's owner explains, then the registration is edited"
+
+
+class Unforeseen(HubError):
+    """A fault of the program. What it was stands in the log only: its text may hold a person's data."""
 
 
 class Moved(HubError):

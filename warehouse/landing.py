@@ -89,6 +89,8 @@ def landed(lake: Lake, name: str) -> Landed:
 def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
     """Where the landing of several datasets stands, in one question."""
     wanted = list(names)
+    if not wanted:
+        return {}
     found = lake.cursor().execute(
         'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition), number), max(written_at) FILTER (WHERE complete)'
         f" FROM hub.cursors WHERE dataset IN ({', '.join('?' * len(wanted))}) GROUP BY dataset",
