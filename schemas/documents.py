@@ -6,7 +6,7 @@ import difflib
 import types
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,6 +24,7 @@ class Closed(BaseModel):
     """A model that refuses words it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    short_forms: ClassVar[tuple[str, ...]] = ()  # words that are read though they are no fields
 
 
 Model = TypeVar("Model", bound=Closed)
@@ -137,7 +138,8 @@ def _allowed(model: type[BaseModel], where: Path_) -> list[str]:
         else:
             continue
     if isinstance(current, type) and issubclass(current, BaseModel):
-        return sorted(f.alias or n for n, f in current.model_fields.items() if not (f.exclude or n in {"path", "file"}))
+        words = [f.alias or n for n, f in current.model_fields.items() if not (f.exclude or n in {"path", "file"})]
+        return sorted([*words, *(current.short_forms if issubclass(current, Closed) else ())])
     return []
 
 

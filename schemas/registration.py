@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, field_validator, model_validator
 
@@ -357,6 +357,7 @@ class Dataset(Closed):
 class System(Closed):
     """One registered system. `path` is where the file lies; `code` names its tables for ever."""
 
+    short_forms: ClassVar[tuple[str, ...]] = ("connection", "connector")
     path: SystemPath = Field(exclude=True)
     title: str
     title_en: str = ""
