@@ -1,0 +1,87 @@
+"""The whole way out, open: a small lake, a ledger, the simulated platform."""
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.province import Province, prepare
+from docking.deliver import deliver
+from docking.package import make, pending
+from docking.receipts import collect
+from docking.resources import leaving
+from ledger.opening import open_ledger
+from tests.docking.shared_city import ALLOWANCE, CODE, FIELDS, city, share
+from warehouse import keys
+from warehouse.lake import Lake
+
+POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+ROOT = Path(__file__).resolve().parents[2]
+NOW = dt.timedelta(0)
+
+
+@dataclass
+class Path_:
+    """The whole way out, open."""
+
+    home: Path
+    lake: Lake
+    city: object
+    ledger: object
+    province: Province
+
+    def share(self, **tables):
+        share(self.lake, self.city, **tables)
+
+    def make(self, table=ALLOWANCE, **more):
+        return make(self.lake, self.city, self.ledger, self.home, table, "run", **more)
+
+    def send(self, table=ALLOWANCE, **more):
+        """Make, deliver, let the province work, take in the receipts; returns the delivery as it ended."""
+        made_ = self.make(table, **more)
+        if made_ is None:
+            return None
+        deliver(self.ledger, self.home, made_)
+        self.province.process()
+        self.collect()
+        return self.ledger.delivery(made_.id)
+
+    def collect(self, wait=NOW):
+        return collect(self.ledger, self.home, self.city, wait=wait)
+
+    def pending(self, **more):
+        return pending(self.lake, self.city, self.ledger, self.home, **more)
+
+    def ours(self, table=ALLOWANCE):
+        """What may leave of the shared dataset now, asked of the lake directly."""
+        resource = leaving(self.city)[table]
+        shown = ", ".join(f"{c.sql} AS {c.name}" for c in resource.columns)
+        key = resource.row_key(keys.key(self.home, "platform"))
+        found = self.lake.cursor().execute(
+            f"SELECT {key} AS row_key, {shown} FROM shared.person WHERE _source = ? ORDER BY row_key", [table]
+        )
+        names = [d[0] for d in found.description]
+        return [dict(zip(names, r, strict=True)) for r in found.fetchall()]
+
+    def theirs(self, code=CODE):
+        return [{k: self.plain(k, v) for k, v in r.items()} for r in self.province.copy(code)]
+
+    def plain(self, name, value):
+        if not self.province.sqlite or value is None or name not in FIELDS:
+            return value
+        kind = FIELDS[name].get("type")
+        if FIELDS[name].get("share") == "masked":
+            return value
+        from decimal import Decimal
+
+        reads = {"date": dt.date.fromisoformat, "datetime": dt.datetime.fromisoformat, "decimal": Decimal, "boolean": bool}
+        return reads.get(kind, lambda v: v)(value)
+
+    def equal(self):
+        assert self.theirs() == self.ours()
+        return len(self.ours())
+
+
+def open_path(home, url, monkeypatch):
+    monkeypatch.delenv("HUB_LEDGER", raising=False)
+    return Path_(home, Lake(home), city(), open_ledger(home), prepare(home, url))
