@@ -15,28 +15,30 @@ from urllib.parse import unquote, urlsplit
 DATABASE = "lianshu_bench"
 USUAL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 COLUMNS = 12
-# 999999 is no region; the sequence number counts how often a birth date has come round
+# 999999 is no region. `h` takes every value below 30,000,000 once, in no order; from it come a birth date and a sequence number.
 _MAKE = """
 CREATE TABLE {table} AS
-WITH counted AS (SELECT g, date '1930-01-01' + (g % 30000)::int AS born, (g / 30000)::int AS turn FROM generate_series(1::bigint, {rows}) g),
-numbered AS (SELECT *, '999999' || to_char(born, 'YYYYMMDD') || lpad(turn::text, 3, '0') AS first17 FROM counted),
+WITH counted AS (SELECT g, (g * 1103515247 + 12345) % 30000000 AS h FROM generate_series(1::bigint, {rows}) g),
+born AS (SELECT *, date '1930-01-01' + (h % 30000)::int AS day FROM counted),
+numbered AS (SELECT *, '999999' || to_char(day, 'YYYYMMDD') || lpad((h / 30000)::text, 3, '0') AS first17 FROM born),
 checked AS (
     SELECT *, first17 || substr('10X98765432', 1 + (
         {weighed}) % 11, 1) AS id_number
     FROM numbered)
 SELECT
-    g::bigint AS id,
+    g AS id,
     id_number::varchar(18) AS id_number,
-    (substr('赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨', 1 + (g % 16)::int, 1) || substr('伟芳娜敏静丽强磊军洋', 1 + (g % 10)::int, 1))::varchar(60) AS name,
-    (1 + g % 2)::text::char(1) AS sex,
-    born,
-    '1990000' || lpad((g % 10000)::text, 4, '0') AS phone,
-    (999999000 + g % 40)::text AS town_code,
-    '某市某镇第' || (g % 977) || '村第' || (g % 31) || '组' || (g % 4999) || '号' AS address,
-    (1 + g % 9)::int AS household_size,
-    ((g * 7919 % 2000000) / 100.0)::numeric(12, 2) AS income,
-    (g % 5 <> 0) AS insured,
-    timestamp '2025-01-01' + (g * 7) * interval '1 second' AS updated_at
+    (substr('赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨', 1 + (h % 16)::int, 1) || substr('伟芳娜敏静丽强磊军洋艳勇', 1 + (h / 16 % 12)::int, 1)
+        || substr('国华明玉春秀建文英平', 1 + (h / 192 % 11)::int, 1))::varchar(60) AS name,
+    (1 + h % 2)::text::char(1) AS sex,
+    day AS born,
+    '1990000' || lpad((h % 9973)::text, 4, '0') AS phone,
+    (999999000 + h % 47)::text AS town_code,
+    '某市某镇第' || (h % 977) || '村第' || (h / 7 % 31) || '组' || (h / 11 % 4999) || '号' AS address,
+    (1 + h % 9)::int AS household_size,
+    ((h * 7919 % 2000003) / 100.0)::numeric(12, 2) AS income,
+    (h % 5 <> 0) AS insured,
+    timestamp '2025-01-01' + (h % 31536000) * interval '1 second' AS updated_at
 FROM checked
 """
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

@@ -97,10 +97,10 @@ def environment_for_dlt() -> str | None:
     return str(python)
 
 
-def measured_dlt(python: str, rows: int) -> Measured:
+def measured_dlt(python: str, rows: int, disposition: str) -> Measured:
     with tempfile.TemporaryDirectory(prefix="hub_bench_") as folder:
         url = far_table.url().replace("postgresql://", "postgresql+psycopg2://")
-        return measure.run([python, str(Path(__file__).with_name("dlt_case.py")), url, far_table.name(rows), folder])
+        return measure.run([python, str(Path(__file__).with_name("dlt_case.py")), url, far_table.name(rows), folder, disposition])
 
 
 def main(words: Sequence[str]) -> None:
@@ -124,14 +124,18 @@ def main(words: Sequence[str]) -> None:
         _memory(given.rows, given.memory)
 
 
+_DLT = "dlt, connectorx, into DuckDB"
+
+
 def _compare(rows: int, times: int, *, dlt: bool) -> None:
     python = environment_for_dlt() if dlt else None
     found = {"DuckDB scanner into DuckLake": measure.cheapest(times, lambda: measured_scanner(rows))}
     if python:
-        found["dlt, connectorx, into DuckDB"] = measure.cheapest(times, lambda: measured_dlt(python, rows))
+        found[_DLT] = measure.cheapest(times, lambda: measured_dlt(python, rows, "replace"))
+        found[f"{_DLT}, key made sure (merge)"] = measure.cheapest(times, lambda: measured_dlt(python, rows, "merge"))
     found["ours, landed"] = measure.cheapest(times, lambda: measured_ours(rows, accepted=False))
     found["ours, accepted"] = measure.cheapest(times, lambda: measured_ours(rows, accepted=True))
-    scan, dlt_cpu = found["DuckDB scanner into DuckLake"].cpu, found["dlt, connectorx, into DuckDB"].cpu if python else None
+    scan, dlt_cpu = found["DuckDB scanner into DuckLake"].cpu, found[_DLT].cpu if python else None
     measure.show(
         f"First load of {rows:,} rows x {far_table.COLUMNS} columns from PostgreSQL",
         ["case", "CPU s", "of it work", "wall s", "peak MB", "CPU / scanner", "dlt CPU / this", "MB landed"],
