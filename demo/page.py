@@ -143,7 +143,8 @@ def _html_cell(value: object, side: str, head: Said | None) -> str:
         case _:
             shown = html.escape(_cell(value))
     nothing = "" if shown and any(value if isinstance(value, Said) else (shown,)) else " nothing"
-    return f'<td class="{side}{nothing}">{label}<span>{shown}</span></td>'
+    long = " long" if len(_cell(value)) > _LONG else ""
+    return f'<td class="{side}{nothing}{long}">{label}<span>{shown}</span></td>'
 
 
 _LONG = 40  # characters
@@ -182,17 +183,17 @@ nav a{color:var(--mark);text-decoration:none;border:1px solid var(--line);border
 main{max-width:64rem;margin:0 auto;padding:.5rem 1.25rem 4rem}
 section{background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:1.1rem 1.25rem;margin:1rem 0;scroll-margin-top:1rem}
 h2{font-size:1.15rem;margin:0 0 .6rem;display:flex;gap:.6rem;align-items:baseline}h2 b{color:var(--mark)}
-p{margin:.5rem 0}pre{background:var(--ground);border-radius:.4rem;padding:.7rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.86rem;margin:.6rem 0}
+p{margin:.5rem 0;overflow-wrap:anywhere}pre{background:var(--ground);border-radius:.4rem;padding:.7rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.86rem;margin:.6rem 0}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem;margin:.6rem 0}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:break-word}th{color:var(--soft);font-weight:600;white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tr.good td:first-child{box-shadow:inset 3px 0 var(--good)}tr.warn td:first-child{box-shadow:inset 3px 0 var(--warn)}tr.bad td:first-child{box-shadow:inset 3px 0 var(--bad)}
-.cards td:not(.number){min-width:7.5em}.head{display:none}.bar{display:block;height:.9em;margin-top:.35em;background:var(--mark);border-radius:2px;min-width:3px}td:has(.bar){width:60%}td:has(.bar) span{display:block}
+.cards td:not(.number){min-width:6.5em}td.long{overflow-wrap:anywhere}.cards td.long{min-width:16em}.head{display:none}.bar{display:block;height:.9em;margin-top:.35em;background:var(--mark);border-radius:2px;min-width:3px}td:has(.bar){width:60%}td:has(.bar) span{display:block}
 @media (max-width:44rem){
 main,nav,header{padding-left:.7rem;padding-right:.7rem}section{padding:.9rem .8rem}h1{font-size:1.35rem}th,td{padding:.3rem .4rem;overflow-wrap:anywhere}th,th.number{white-space:normal;overflow-wrap:normal}td:first-child{min-width:4em}
 .cards thead{display:none}.cards tr{display:block;border-bottom:1px solid var(--line);padding:.45rem 0 .45rem .6rem}
-.cards td{display:flex;gap:1rem;justify-content:space-between;border:0;padding:.1rem 0;white-space:normal;text-align:right}
-.cards td:first-child{font-weight:600;text-align:left;box-shadow:none!important}.cards td:first-child .cards td:not(.number){min-width:7.5em}.head{display:none}
+.cards td{display:flex;gap:1rem;justify-content:space-between;border:0;padding:.1rem 0;white-space:normal;text-align:right;min-width:0!important}
+.cards td:first-child{font-weight:600;text-align:left;box-shadow:none!important}.cards td:first-child .head{display:none}
 .cards .head{display:block;color:var(--soft);flex:none;text-align:left}.cards .nothing{display:none}
 .cards tr.good{box-shadow:inset 3px 0 var(--good)}.cards tr.warn{box-shadow:inset 3px 0 var(--warn)}.cards tr.bad{box-shadow:inset 3px 0 var(--bad)}}
 [data-language=zh] [lang=en],[data-language=en] [lang=zh]{display:none}

@@ -18,7 +18,7 @@ from demo.story_person import one_person
 from demo.story_province import delivered
 from demo.story_telling import Telling
 from demo.story_trouble import trouble
-from hub import screen
+from hub import opening, screen
 from hub.progress import Told
 from schemas.errors import HubError
 from schemas.home import say
@@ -59,6 +59,7 @@ CHAPTERS: tuple[tuple[Said, Chapter], ...] = (
 
 def tell(home: Path, scale: float, seed: int, *, anew: bool = False) -> int:
     """Tell it all; 0 when everything it promised came out. Faults are lifted at the end, whatever happened."""
+    opening.keep_log()
     if anew:
         forget(home)
     with Told() as told:

@@ -6,7 +6,6 @@ DB_*.csv -> landing -> standard -> shared -> edition, package -> province -> rec
 from __future__ import annotations
 
 import hmac
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +121,8 @@ def _plane(character: str) -> Said:
 class Sent:
     """What has left the building of this row."""
 
-    delivery: Delivery
-    batch_row: dict[str, Any]
+    delivery: Delivery  # the newest one with the row; the newest of all when that one's files have been cleared
+    batch_row: dict[str, Any]  # empty then
     texts: tuple[str, ...]  # receipts, verbatim
     theirs: dict[str, Any]
     key: str
@@ -139,16 +138,20 @@ def _sent(hub: Hub, home: Path, person: Person) -> Sent | None:
         theirs = next((r for r in platform.copy(resource.code) if r["row_key"] == stands_for), {})
     finally:
         platform.close()
-    for delivery in hub.ledger.deliveries(resource=resource.code, status=("taken",)):
+    taken = hub.ledger.deliveries(resource=resource.code, status=("taken",))
+    for delivery in taken:
         file = home / "packages" / resource.slug / f"{delivery.sequence:06d}" / "rows.parquet"
         if not file.exists():
             continue
         rows = pq.read_table(file)
         mine = rows.filter(pc.equal(rows["row_key"], stands_for)).to_pylist()
         if mine:
-            texts = tuple(r.text for r in hub.ledger.receipts(delivery.id))
-            return Sent(delivery, mine[0], texts, theirs, stands_for)
-    return None
+            return Sent(delivery, mine[0], _texts(hub, delivery), theirs, stands_for)
+    return Sent(taken[0], {}, _texts(hub, taken[0]), theirs, stands_for) if taken else None
+
+
+def _texts(hub: Hub, delivery: Delivery) -> tuple[str, ...]:
+    return tuple(r.text for r in hub.ledger.receipts(delivery.id))
 
 
 def _pseudonym(secret: str, value: str) -> str:
@@ -176,7 +179,10 @@ def _stations(telling: Telling, section: Section, person: Person, sent: Sent | N
     ]
     if sent:
         number = sent.delivery.sequence
-        rows.append(_row(Said(f"数据包 {number}", f"package {number}"), sent.batch_row, f"{sent.batch_row['op_type']} {sent.key[:12]}…"))
+        if sent.batch_row:
+            rows.append(
+                _row(Said(f"数据包 {number}", f"package {number}"), sent.batch_row, f"{sent.batch_row['op_type']} {sent.key[:12]}…")
+            )
         rows.append(_row(Said("省平台", "province"), sent.theirs, f"{sent.key[:12]}…"))
     section.show(heads, rows)
     section.say(
@@ -196,18 +202,26 @@ def _plain_key(text: str) -> str:
 
 def _receipt(telling: Telling, section: Section, sent: Sent | None) -> None:
     kept = sent is not None and bool(sent.theirs) and bool(sent.texts)
-    telling.promise(
-        kept, "这一行在数据包、省平台副本和回执里都找到", "the row is found in the package, in the province's copy and in a receipt"
-    )
+    telling.promise(kept, "这一行在省平台副本里，并有回执", "the row is in the province's copy, and there is a receipt")
     if sent is None:
         return
-    same = json.dumps(_leaving(sent.batch_row), default=str) == json.dumps(_leaving(sent.theirs | {"op_type": ""}), default=str)
-    telling.promise(same, "省平台入库的行与数据包里的相同", "the row the province took equals the one in the package")
     text = "；".join(sent.texts)
-    section.say(
-        f"批次 {sent.delivery.batch} 的回执原文：“{text}”",
-        f"The receipt of batch {sent.delivery.batch}, verbatim: “{text}”",
-    )
+    if sent.batch_row:
+        telling.promise(
+            _leaving(sent.batch_row) == _leaving(sent.theirs),
+            "省平台入库的行与数据包里的相同",
+            "the row the province took equals the one in the package",
+        )
+        section.say(
+            f"批次 {sent.delivery.batch} 的回执原文：“{text}”",
+            f"The receipt of batch {sent.delivery.batch}, verbatim: “{text}”",
+        )
+    else:
+        section.say(
+            f"这一行当时所在的数据包已按保留数清理；该资源最近入库的批次 {sent.delivery.batch} 的回执原文：“{text}”",
+            f"The files of the package this row went out with have been cleared since; the receipt of the newest batch taken, "
+            f"{sent.delivery.batch}, verbatim: “{text}”",
+        )
 
 
 def _leaving(row: dict[str, Any]) -> dict[str, str]:

@@ -132,10 +132,10 @@ def _say_killed(telling: Telling, section: Section, killed: Killed) -> None:
     run = telling.hub.ledger.last_runs("sync").get(KILLED)
     section.run(f"{killed.command} &\n… {killed.last}\nkill -9 {killed.pid}")
     ends = {
-        "killed": Said("台账记为“中断”：没有写入任何数据", "the ledger has it as killed: nothing was written"),
+        "killed": Said("台账记为“中断”：没有写入任何数据", "The ledger has it as killed: nothing was written"),
         "done": Said(
             "归集已整体提交，台账据湖内记录补记完成；之后的步骤下次自动接上",
-            "landing was committed whole, so the ledger counts it as done; what follows is taken up next time",
+            "Landing was committed whole, so the ledger counts it as done; what follows is taken up next time",
         ),
     }
     end = ends.get(run.status if run else "", Said(run.status if run else "", run.status if run else ""))
