@@ -72,8 +72,8 @@ class City:
 
         def rank(entry: tuple[System, str, Dataset]) -> tuple[int, str]:
             system, name, _ = entry
-            paths = [f"{p}/{name}" for p in (system.path, *system.formerly)]
-            return min(order.get(p, len(order)) for p in paths), paths[0]
+            paths = [f"{p}/{name}" for p in (*system.formerly, system.path)]
+            return min(order.get(p, len(order)) for p in paths), paths[0]  # the first path it had: a move changes no figure
 
         return sorted(found, key=rank)
 
