@@ -122,7 +122,13 @@ class Lake:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own; one per thread."""
         cursor = self.con.cursor()
-        cursor.execute("USE lake; SET enable_progress_bar = false")
+        for last in (False, True):
+            try:
+                cursor.execute("USE lake; SET enable_progress_bar = false")
+                break
+            except duckdb.InvalidInputException:  # a commit and an expiry fell between its two reads of the catalogue
+                if last:
+                    raise
         return cursor
 
     @contextmanager
@@ -170,11 +176,21 @@ class Lake:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A short-lived connection for time travel and change feeds.
 
-        An instance that has travelled in time breaks on the next ALTER … TYPE, so such reads never share ours.
+        An instance that has travelled in time breaks on the next ALTER … TYPE, so such reads never share ours. Raises Moved
+        when the version that is read expires meanwhile.
         """
         con = self._connect(read_only=True)
         try:
             yield con
+        except duckdb.InvalidInputException as error:
+            if "No snapshot found" not in str(error):
+                raise
+            raise Moved(
+                "正在读取的数据版本刚好过期，本次结果作废",
+                "the version being read has just expired; this result is void",
+                next_zh="无需处理，下次运行自动继续",
+                next_en="nothing to do; the next run takes it up",
+            ) from None
         finally:
             con.close()
 

@@ -73,9 +73,9 @@ def _expire(keep_days: int) -> str:
 
 
 def _steps(keep_days: int) -> Iterator[tuple[str, str]]:
+    yield "expired", f"{_expire(keep_days)})"  # first: what a merge supersedes now is still being read
     yield "merged", "CALL ducklake_merge_adjacent_files('lake')"
     yield "rewritten", "CALL ducklake_rewrite_data_files('lake')"
-    yield "expired", f"{_expire(keep_days)})"
     yield "removed", f"CALL ducklake_cleanup_old_files('lake', older_than => now() - INTERVAL {LEAST_DAYS} DAY)"
     yield "orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => now() - INTERVAL {LEAST_DAYS} DAY)"
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from connectors.database import Database
 
 BATCH = 100_000
+_AHEAD = dt.timedelta(days=1)  # a clock that jumped, or 9999-12-31 for "for ever"
 
 
 class Reading(Protocol):
@@ -113,16 +114,17 @@ def _window(
             f"the cursor column {field.name} holds no times, overlap cannot be used",
         )
     bound = None
+    like = last or _sample(database, connection, table, field)
+    now = dialect.clock(connection) or dt.datetime.now(dt.UTC)
+    ceiling = written(now + _AHEAD, field, like, database.system.timezone)
     if read.lag:
-        like = last or _sample(database, connection, table, field)
-        now = (dialect.clock(connection) or dt.datetime.now(dt.UTC)) - read.lag
-        bound = written(now, field, like, database.system.timezone)
+        bound = written(now - read.lag, field, like, database.system.timezone)
         if bound is None and like is not None:
             raise senseless(
                 who, f"增量列 {field.name} 的值不是时间，不能使用 lag", f"the cursor column {field.name} holds no times, lag cannot be used"
             )
     before = first_incomplete(dialect, connection, table, read.changes, field, since) if read.changes else None
-    return Window(dialect, field, only, read.null_cursor == "read", last, lower, bound, before)
+    return Window(dialect, field, only, read.null_cursor == "read", last, lower, bound, before, ceiling)
 
 
 def _sample(database: Database, connection: sa.Connection, table: str, field: Field) -> str | None:
@@ -267,6 +269,8 @@ def _standing(database: Database, one: Any, dataset: Dataset, ask: Wanted, value
     standing: dict[str, Any] = {"near": int(one(f"SELECT count(*) AS n FROM {ask.table}{window.near(value, dataset.reading.overlap)}")[0])}
     if window.nulls:
         standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'{column} IS NULL'])}")[0])
+    for ahead in window.ahead():
+        standing["ahead"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, ahead])}")[0])
     return standing
 
 
@@ -279,8 +283,8 @@ def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> An
         if counted.upper is not None and counted.forward and counted.upper != since["value"]:
             return "changed"
         now = _standing(database, session.one, dataset, ask, since["value"])
-        if now.get("nulls"):
-            return "cannot tell"  # a row without a mark may have changed
+        if now.get("nulls") or now.get("ahead"):
+            return "cannot tell"  # a row without a mark that means anything may have changed
         return "unchanged" if now == {k: since.get(k) for k in now} else "changed"
     finally:
         session.close()

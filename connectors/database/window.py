@@ -78,6 +78,7 @@ class Window:
     lower: str | None = None
     bound: str | None = None  # the clock minus lag
     before: str | None = None
+    ceiling: str | None = None  # tomorrow, by the far side's clock: a later value is no time that has been
 
     def _compared(self, sign: str, text: str | None) -> list[str]:
         if text is None:
@@ -86,18 +87,30 @@ class Window:
 
     def seen(self) -> list[str]:
         """Conditions on the cursor column that hold for rows whose values count towards the next cursor."""
-        return [*self._compared(">=", self.lower), *self._compared("<=", self.bound), *self._compared("<", self.before)]
+        return [
+            *self._compared(">=", self.lower),
+            *self._compared("<=", self.bound),
+            *self._compared("<=", self.ceiling),
+            *self._compared("<", self.before),
+        ]
 
     def rows(self, upper: str | None) -> str:
-        """Conditions for the rows to read, with the upper bound that was fixed. Read from its beginning, a table is read whole."""
+        """Conditions for the rows to read, with the upper bound that was fixed. Read from its beginning, a table is read whole.
+
+        Rows dated beyond tomorrow are read every time, like rows without a value: the cursor never gets there.
+        """
         column = self.dialect.quoted(self.field.name)
         if self.last is None and self.before is None:
             inside = [] if self.nulls else [f"{column} IS NOT NULL"]
             return all_of([*self.base, *inside])
         inside = [*self._compared(">=", self.lower), *self._compared("<", self.before)]
         inside += self._compared("<=", upper) if upper is not None else ["1 = 0"]
-        either = f"({' AND '.join(inside)})" + (f" OR {column} IS NULL" if self.nulls else "")
+        either = f"({' AND '.join(inside)})" + (f" OR {column} IS NULL" if self.nulls else "") + "".join(f" OR {a}" for a in self.ahead())
         return all_of([*self.base, f"({either})"])
+
+    def ahead(self) -> list[str]:
+        """The condition for rows that are dated beyond tomorrow, where the column holds times."""
+        return self._compared(">", self.ceiling)
 
     def near(self, value: str, overlap: dt.timedelta) -> str:
         """Conditions for the rows at and shortly before a cursor value."""
