@@ -205,7 +205,13 @@ class Answers:
 
 @pytest.mark.parametrize(
     ("mood", "kind"),
-    [("401", SourceRefused), ("hidden", SourceRefused), ("torn", SourceUnavailable), ("moved", SourceChanged), ("short", SourceUnavailable)],
+    [
+        ("401", SourceRefused),
+        ("hidden", SourceRefused),
+        ("torn", SourceUnavailable),
+        ("moved", SourceChanged),
+        ("short", SourceUnavailable),
+    ],
 )
 def test_an_interface_that_says_something_else_loses_nothing(town, monkeypatch, mood, kind):
     """An expired token, an error inside a 200, half an answer, a list that has moved, fewer rows than promised."""
@@ -214,7 +220,9 @@ def test_an_interface_that_says_something_else_loses_nothing(town, monkeypatch, 
     with interface(answers) as url:
         town.register(registration({"path": "/people", "rows": "data.list", "page": {"total": "data.total"}}, "rest"))
         ok = {"path": "code", "values": ["0"], "refused": ["5003"]}
-        town.connect({"connector": "rest", "url": url, "auth": "bearer", "secret": "far", "ok": ok, "message": "msg"}, far={"token": "token-7731"})
+        town.connect(
+            {"connector": "rest", "url": url, "auth": "bearer", "secret": "far", "ok": ok, "message": "msg"}, far={"token": "token-7731"}
+        )
         assert town.sync().accepted
         before = town.standing()
         answers.mood = mood

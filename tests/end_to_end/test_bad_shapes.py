@@ -57,7 +57,10 @@ def test_a_type_that_changes_at_the_far_side_loses_no_value(town, postgres):
     town.sync()
     before = town.rows(f"standard.{TABLE}", "* EXCLUDE (_number)")
     assert len(before) == 5
-    postgres.run("ALTER TABLE t ALTER COLUMN \"SR\" TYPE text USING \"SR\"::text || ' 元'", insert(6, "2026-01-01 00:10:00").replace("100.00", "'200.50'"))
+    postgres.run(
+        'ALTER TABLE t ALTER COLUMN "SR" TYPE text USING "SR"::text || \' 元\'',
+        insert(6, "2026-01-01 00:10:00").replace("100.00", "'200.50'"),
+    )
     outcome = town.sync()
     assert outcome.error is None
     assert town.count("landing") == 6
@@ -72,7 +75,7 @@ def test_a_type_that_changes_at_the_far_side_loses_no_value(town, postgres):
 
 def test_a_type_that_changes_into_nonsense_keeps_what_was_accepted(town, postgres):
     town.sync()
-    postgres.run('ALTER TABLE t ALTER COLUMN "CSRQ" TYPE text USING \'不详\'', "UPDATE t SET \"GX\" = '2026-01-01 00:30:00'")
+    postgres.run("ALTER TABLE t ALTER COLUMN \"CSRQ\" TYPE text USING '不详'", "UPDATE t SET \"GX\" = '2026-01-01 00:30:00'")
     assert town.sync().error is None
     assert town.count() == 5  # the date decides nothing: it is left empty, with a finding
     assert {(f, r) for _, s, f, r, _ in town.held() if s == "standard"} == {("born", "not_date")}

@@ -66,7 +66,9 @@ def test_a_system_that_moves_changes_nothing_but_its_name(tmp_path, monkeypatch,
     }
     assert set(hub.ledger.confirmed()) == {TABLE, "public_security_population__person"}
 
-    small_city.change(home, OLD, [("9", id_number(9), "人9", "2", "1", "2026-01-02 00:00:00")], marked=False)  # its address in connections.yml is the old path's
+    small_city.change(
+        home, OLD, [("9", id_number(9), "人9", "2", "1", "2026-01-02 00:00:00")], marked=False
+    )  # its address in connections.yml is the old path's
     sync(hub, moved.system(NEW))
     [sent] = everything(hub, province)
     assert (sent.dataset, sent.kind, sent.inserted, sent.updated, sent.deleted) == (TABLE, "changes", 1, 0, 0)

@@ -53,7 +53,9 @@ def registration(read: Mapping[str, object], connector: str = "database", **data
     return {
         "title": "救助",
         "connector": connector,
-        "connection": {"database": {"dialect": "sqlite", "file": "x"}, "rest": {"url": "http://127.0.0.1:1"}, "files": {"folder": "x"}}[connector],
+        "connection": {"database": {"dialect": "sqlite", "file": "x"}, "rest": {"url": "http://127.0.0.1:1"}, "files": {"folder": "x"}}[
+            connector
+        ],
         "datasets": {"person": of},
     }
 
