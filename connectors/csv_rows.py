@@ -160,17 +160,21 @@ class CsvFile:
         return text
 
     def _decoded(self, lines: bytes, name: str, line: int) -> str:
-        try:
-            return lines.decode(name)
-        except UnicodeDecodeError:
-            middle = lines.find(b"\n", len(lines) // 2) + 1
-            if not middle or middle == len(lines):
-                middle = lines.rfind(b"\n", 0, len(lines) - 1) + 1
-            if not middle:
-                self._rejects.append((line + 1, "undecodable", lines.rstrip(b"\r\n")))
-                return ""
-            first, rest = lines[:middle], lines[middle:]
-            return self._decoded(first, name, line) + self._decoded(rest, name, line + first.count(b"\n"))
+        """Text up to the next bad byte, without its line, and so on; every good byte is decoded twice at most."""
+        texts, at = [], 0
+        while at < len(lines):
+            try:
+                texts.append(lines[at:].decode(name))
+                break
+            except UnicodeDecodeError as error:
+                bad = at + error.start
+            start = lines.rfind(b"\n", at, bad) + 1 or at
+            end = lines.find(b"\n", bad) + 1 or len(lines)
+            texts.append(lines[at:start].decode(name))
+            line += lines.count(b"\n", at, start) + 1
+            self._rejects.append((line, "undecodable", lines[start:end].rstrip(b"\r\n")))
+            at = end
+        return "".join(texts)
 
 
 def _verify(head: bytes, name: str) -> None:

@@ -11,6 +11,16 @@ from warehouse.lake import table
 from warehouse.sql import columns, literal, quoted
 from warehouse.staging import Incoming
 
+_AT_ONCE = 2_000_000
+
+
+def distinct_keys(con: duckdb.DuckDBPyConnection, relation: str, rows: int) -> int:
+    """How many different keys there are, counted in passes over their hashes, so that memory does not grow with the rows."""
+    passes = rows // _AT_ONCE + 1
+    if passes == 1:
+        return one(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation}")[0]
+    return sum(one(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation} WHERE hash(_key) % {passes} = {n}")[0] for n in range(passes))
+
 
 def _order(dataset: Dataset) -> list[str]:
     """What tells the newer of two versions of a key."""

@@ -20,7 +20,7 @@ import duckdb
 from schemas.errors import Moved
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
-from warehouse.difference import difference, listing, one, sift
+from warehouse.difference import difference, distinct_keys, listing, one, sift
 from warehouse.lake import Lake, table
 from warehouse.sql import literal, quoted
 from warehouse.staging import OWN, Incoming
@@ -116,7 +116,8 @@ def prepare(
     old = lake.columns("landing", name)
     new = _types(con, incoming)
     keyed = _with_keys(con, incoming, dataset, folder, name)
-    count, nulls, distinct = one(con, f"SELECT count(*), count(*) - count(_key), count(DISTINCT hash(_key)) FROM {keyed}")
+    count, nulls = one(con, f"SELECT count(*), count(*) - count(_key) FROM {keyed}")
+    distinct = distinct_keys(con, keyed, count)
     unreadable = incoming.rejected
     settled = folder / f"{name}.settled.parquet"
     latest = before.number + 1

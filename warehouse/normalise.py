@@ -8,6 +8,7 @@ version stays, marked in quarantine; only a deletion by the source removes a row
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) ->
             values.append(f"CAST(NULL AS {SQL_TYPES[spec.type]}) AS {column}")
             continue
         word = WORDS[mapping.conversion or spec.type]
-        direct = mapping.source is not None and landed.get(mapping.source) == SQL_TYPES[spec.type] and spec.type in _PLAIN
+        direct = mapping.source is not None and _widens(landed.get(mapping.source, ""), spec.type)
         came = _came(mapping, landed)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
@@ -100,7 +101,21 @@ SELECT _key, {kept}, {failed} AS _failed
 FROM converted"""
 
 
-_PLAIN = ("integer", "decimal", "date", "datetime", "boolean")
+_EXACT = {
+    "integer": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"),
+    "date": ("DATE",),
+    "datetime": ("TIMESTAMP", "DATE"),
+    "boolean": ("BOOLEAN",),
+}
+
+
+def _widens(landed: str, wanted: str) -> bool:
+    """Whether every value of the landed type is one of the wanted type, so that nothing needs to be read from text."""
+    if wanted == "decimal" and (said := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", landed)):
+        return int(said[2]) <= 2 and int(said[1]) - int(said[2]) <= 16  # into DECIMAL(18, 2)
+    return landed in _EXACT.get(wanted, ())
+
+
 _NOTHING = 'CAST([] AS STRUCT(field VARCHAR, reason VARCHAR, "value" VARCHAR)[])'
 
 
