@@ -55,8 +55,15 @@ def _lines(pa: Any, draw: Any, numbers: Any) -> str:
 
     name = pc.binary_join_element_wise(of("赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"), of("伟芳娜敏静丽强磊军洋艳勇"), of("国华明玉春秀建文𠮷"), "")
     town = pc.binary_join_element_wise(of("李白官刘付赵范南"), of("寨集会庙井湾路镇"), "镇", "")
-    address = pc.binary_join_element_wise(town, text(draw.integers(1, 400, len(numbers)), 3), "村第", text(draw.integers(1, 90, len(numbers)), 1), "组", "")
-    day = pc.binary_join_element_wise(text(draw.integers(1930, 2010, len(numbers)), 4), text(draw.integers(1, 13, len(numbers)), 2), text(draw.integers(1, 29, len(numbers)), 2), "-")
+    address = pc.binary_join_element_wise(
+        town, text(draw.integers(1, 400, len(numbers)), 3), "村第", text(draw.integers(1, 90, len(numbers)), 1), "组", ""
+    )
+    day = pc.binary_join_element_wise(
+        text(draw.integers(1930, 2010, len(numbers)), 4),
+        text(draw.integers(1, 13, len(numbers)), 2),
+        text(draw.integers(1, 29, len(numbers)), 2),
+        "-",
+    )
     number = pc.binary_join_element_wise("999999", pc.replace_substring(day, "-", ""), text(draw.integers(0, 10_000, len(numbers)), 4), "")
     amount = pc.binary_join_element_wise(text(draw.integers(50, 2000, len(numbers)), 1), text(draw.integers(0, 100, len(numbers)), 2), ".")
     phone = pc.binary_join_element_wise("1990000", text(draw.integers(0, 10_000, len(numbers)), 4), "")
@@ -69,7 +76,9 @@ def _spoilt(lines: str) -> tuple[bytes, int]:
     each = [line.encode("gb18030") for line in lines.splitlines()]
     for n in range(0, len(each), EVERY):
         each[n] = each[n].replace(b",", b"\xff\xff,", 1)
-        each[n + EVERY // 2 : n + EVERY // 2 + 1] = [line + ",多出一列".encode("gb18030") for line in each[n + EVERY // 2 : n + EVERY // 2 + 1]]
+        each[n + EVERY // 2 : n + EVERY // 2 + 1] = [
+            line + ",多出一列".encode("gb18030") for line in each[n + EVERY // 2 : n + EVERY // 2 + 1]
+        ]
     return b"\n".join(each) + b"\n", 2 * len(range(0, len(each), EVERY))
 
 
@@ -121,9 +130,10 @@ def pyarrow_stream(folder: str) -> dict[str, Any]:
     rows = 0
     reading = pacsv.ReadOptions(encoding="gb18030", block_size=4 << 20)
     kinds = pacsv.ConvertOptions(column_types=dict.fromkeys(NAMES, pa.string()))
-    with pacsv.open_csv(f"{folder}/clean.csv", reading, convert_options=kinds) as reader, pq.ParquetWriter(
-        f"{folder}/theirs.parquet", reader.schema, compression="zstd", compression_level=1
-    ) as writer:
+    with (
+        pacsv.open_csv(f"{folder}/clean.csv", reading, convert_options=kinds) as reader,
+        pq.ParquetWriter(f"{folder}/theirs.parquet", reader.schema, compression="zstd", compression_level=1) as writer,
+    ):
         for batch in reader:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -151,7 +161,10 @@ def main(words: Sequence[str]) -> None:
             "ours, the clean file": ("ours", {"file": "clean.csv"}),
             "ours, the faulty file": ("ours", {"file": "faulty.csv"}),
         }
-        measured = {n: measure.cheapest(given.times, lambda c=c, a=a: measure.case("csv_files", c, folder=folder, **a)) for n, (c, a) in found.items()}
+        measured = {
+            n: measure.cheapest(given.times, lambda c=c, a=a: measure.case("csv_files", c, folder=folder, **a))
+            for n, (c, a) in found.items()
+        }
     _show(given.rows, made, measured)
 
 
@@ -161,7 +174,17 @@ def _show(rows: int, made: dict[str, Any], found: dict[str, Measured]) -> None:
         f"GB18030 CSV of {rows:,} rows x {len(NAMES)} columns ({made['mb']:.0f} MB, {made['faults']} faulty lines) to Parquet",
         ["case", "CPU s", "of it work", "peak MB", "rows", "set aside", "MB written", "CPU / read_csv", "work / read_csv"],
         [
-            [n, m.cpu, m.work, round(m.peak_mb), m.said["rows"], m.said.get("rejected", "-"), m.said["mb"], m.cpu / base.cpu, m.work / base.work]
+            [
+                n,
+                m.cpu,
+                m.work,
+                round(m.peak_mb),
+                m.said["rows"],
+                m.said.get("rejected", "-"),
+                m.said["mb"],
+                m.cpu / base.cpu,
+                m.work / base.work,
+            ]
             for n, m in found.items()
         ],
     )

@@ -61,7 +61,12 @@ FIELDS = {
 def address() -> dict[str, Any]:
     """host, port, user, password of the server."""
     url = urlsplit(os.environ.get("HUB_TEST_POSTGRES", USUAL))
-    return {"host": url.hostname or "127.0.0.1", "port": url.port or 5432, "user": unquote(url.username or "postgres"), "password": unquote(url.password or "")}
+    return {
+        "host": url.hostname or "127.0.0.1",
+        "port": url.port or 5432,
+        "user": unquote(url.username or "postgres"),
+        "password": unquote(url.password or ""),
+    }
 
 
 def conninfo(database: str = DATABASE) -> str:
@@ -139,7 +144,14 @@ def registered(rows: int, *, accepted: bool, cursor: bool = False) -> tuple[Any,
         "connection": {"dialect": "postgresql", "host": at["host"], "port": at["port"], "database": DATABASE, "secret": "bench"},
     })  # fmt: skip
     departments = {"civil_affairs": Department(name="civil_affairs", title="民政局")}
-    city = City(Settings(title="某市", division="999999"), departments, {system.path: system}, {"person": record}, {"sex": {"1": "男", "2": "女"}}, {})
+    city = City(
+        Settings(title="某市", division="999999"),
+        departments,
+        {system.path: system},
+        {"person": record},
+        {"sex": {"1": "男", "2": "女"}},
+        {},
+    )
     return city, system
 
 

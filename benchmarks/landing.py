@@ -63,10 +63,15 @@ def scanner(rows: int, folder: str) -> dict[str, Any]:
     con.execute(f"CREATE TABLE lake.landing.t AS SELECT * FROM pg.public.{far_table.name(rows)}")
     work = watch.lap()
     count = con.execute("SELECT count(*) FROM lake.landing.t").fetchone()
-    return {"start": start, "work": work, "rows": count[0] if count else 0, "mb": sum(f.stat().st_size for f in lake.files.rglob("*.parquet")) / 1e6}
+    return {
+        "start": start,
+        "work": work,
+        "rows": count[0] if count else 0,
+        "mb": sum(f.stat().st_size for f in lake.files.rglob("*.parquet")) / 1e6,
+    }
 
 
-CASES = {"make": lambda rows: far_table.make(rows), "clean": lambda: far_table.clean() or {}, "ours": ours, "scanner": scanner}
+CASES = {"make": far_table.make, "clean": lambda: far_table.clean() or {}, "ours": ours, "scanner": scanner}
 
 
 def measured_ours(rows: int, *, accepted: bool, cursor: bool = False, home: Path | None = None) -> Measured:
@@ -85,7 +90,12 @@ def measured_scanner(rows: int) -> Measured:
 def environment_for_dlt() -> str | None:
     """The Python with dlt, installed into an environment of its own when it is not there; None when it cannot be."""
     python = ENVIRONMENT / "bin" / "python"
-    if python.exists() and not subprocess.run([python, "-c", "import dlt.sources.sql_database, connectorx, psycopg2"], capture_output=True, check=False).returncode:
+    if (
+        python.exists()
+        and not subprocess.run(
+            [python, "-c", "import dlt.sources.sql_database, connectorx, psycopg2"], capture_output=True, check=False
+        ).returncode
+    ):
         return str(python)
     print(f"installing {', '.join(DLT)} into {ENVIRONMENT.name}", flush=True)
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)

@@ -35,6 +35,9 @@ PARTS = {
     "requests, urllib3": ("/requests/", "/urllib3/", "/http/", "socket", "ssl"),
     "pyarrow": ("/pyarrow/", "pyarrow"),
     "dagster": ("/dagster", "dagster"),
+    "yaml, pydantic": ("/yaml/", "/pydantic"),
+    "typer, rich": ("/typer/", "/rich/", "/click/"),
+    "openpyxl, calamine, numpy": ("/openpyxl/", "/python_calamine", "/numpy/"),
 }
 
 
@@ -150,14 +153,22 @@ def _every_thread() -> Iterator[list[Any]]:
         threading.Thread.run = plain  # type: ignore[method-assign]
 
 
+_REST = "Python's builtins, called from all of these"
+
+
 def _part(file: str, name: str) -> str:
     where = f"{file} {name}" if file == "~" else file
-    if "importlib" in file or name in ("<built-in method marshal.loads>", "<built-in method builtins.exec>", "<built-in method _imp.create_dynamic>", "<built-in method builtins.compile>"):
+    if "importlib" in file or name in (
+        "<built-in method marshal.loads>",
+        "<built-in method builtins.exec>",
+        "<built-in method _imp.create_dynamic>",
+        "<built-in method builtins.compile>",
+    ):
         return "importing"
     if "/site-packages/" not in file and file != "~" and str(measure.ROOT) not in file:
         return "python's own library"
     inside = where.partition("/site-packages")[2] or where
-    return next((part for part, marks in PARTS.items() if any(m in inside for m in marks)), "other")
+    return next((part for part, marks in PARTS.items() if any(m in inside for m in marks)), _REST if file == "~" else "other")
 
 
 def _short(file: str) -> str:
@@ -217,14 +228,21 @@ def _show(found: dict[str, Measured], routes: Measured, each: Measured) -> None:
     measure.show(
         "Work by system, CPU s",
         ["system", "datasets", "routes.sync", "a dataset", "Dagster run", "what was found"],
-        [[path, n, cpu, cpu / n, each.said["systems"][path][0], ", ".join(f"{v} {k}" for k, v in states.items())] for path, (cpu, n, states) in routes.said["systems"].items()],
+        [
+            [path, n, cpu, cpu / n, each.said["systems"][path][0], ", ".join(f"{v} {k}" for k, v in states.items())]
+            for path, (cpu, n, states) in routes.said["systems"].items()
+        ],
     )
 
 
 def _show_profile(of: str, said: dict[str, Any]) -> None:
     what = {"syncs": "routes.sync in one process", "one_run": "Dagster, one run over everything"}[of]
     total = said["total"]
-    measure.show(f"Where it goes: {what}, imports included (profiled: {total:.1f} CPU s)", ["part", "own CPU s", "share %"], [[p, own, round(100 * own / total)] for p, own in said["parts"]])
+    measure.show(
+        f"Where it goes: {what}, imports included (profiled: {total:.1f} CPU s)",
+        ["part", "own CPU s", "share %"],
+        [[p, own, round(100 * own / total)] for p, own in said["parts"]],
+    )
     measure.show("The functions with most CPU of their own", ["function", "own CPU s", "calls"], said["top"])
 
 
