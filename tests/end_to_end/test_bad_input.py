@@ -37,6 +37,7 @@ from schemas.city import read_city
 from schemas.errors import RegistrationError, SourceChanged, SourceRefused, SourceUnavailable
 from tests import services
 from tests.end_to_end.town import SYSTEM, TABLE, Sqlite, registration, row, says
+from warehouse import samples
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,24 @@ def test_a_field_the_record_type_has_not_got_is_named_with_those_it_has(town, fa
     with pytest.raises(RegistrationError) as refused:
         town.city  # noqa: B018
     says(refused.value, RegistrationError, "assistance.yml", "colour", "income")
+
+
+@pytest.mark.xfail(strict=True, reason="an unknown word is a KeyError of our own")
+@pytest.mark.parametrize(
+    ("how", "known"), [({"from": "CSRQ", "format": "%Y-%m-%d"}, "yyyymmdd"), ({"from": "CSRQ", "as": "day"}, "datetime")], ids=["format", "as"]
+)
+def test_a_word_nobody_knows_is_refused_with_those_there_are(town, far, how, known):
+    far.put(row(1))
+    town.sync()
+    before = town.standing()
+    content = registration({"table": "T"})
+    content["datasets"]["person"]["fields"]["born"] = how
+    town.register(content)
+    with pytest.raises(RegistrationError) as refused:
+        samples.check(town.city, town.city.system(SYSTEM))
+    says(refused.value, RegistrationError, f"{SYSTEM}/person", "born", known)
+    says(town.sync().error, RegistrationError, f"{SYSTEM}/person", "born", known)
+    assert town.standing() == before
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def everything(hub, province):
 
 
 def test_an_old_path_is_not_given_to_another_system(tmp_path):
-    home, systems, schemas = small_city.write(tmp_path)
+    _, systems, schemas = small_city.write(tmp_path)
     content = yaml.safe_load((systems / f"{OLD}.yml").read_text("utf-8"))
     content["datasets"]["person"]["resource"]["code"] = "306001/9"
     small_city.put(systems / "veterans/_department.yml", {"title": "退役军人事务局"})
