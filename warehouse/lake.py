@@ -43,7 +43,7 @@ CREATE TABLE hub.findings (
 class Lake:
     """An open lake. One per process; cursor() gives each thread a session of its own."""
 
-    def __init__(self, home: Path, *, read_only: bool = False, memory: str = "600MB", threads: int = 2) -> None:
+    def __init__(self, home: Path, *, read_only: bool = False, memory: str = "400MB", threads: int = 2) -> None:
         self.home = home / "lake"
         self.files = self.home / "files"
         self.staging = self.home / "staging"
