@@ -113,7 +113,7 @@ def _rarely_named(city: City) -> Any:
 
 def _broken_first(table: pa.Table, rows: int) -> pa.Table:
     """Rows that will be ragged stand first; they are additional, so that no family is lost with them."""
-    first = replaced(table.slice(0, rows), JTBH=numbered("XCR", np.arange(rows), 6))
+    first = replaced(table.slice(0, rows), JTBH=numbered("XCR", np.arange(rows), 6), TZNY=pa.nulls(rows, pa.string()))
     return stacked(first, table)
 
 

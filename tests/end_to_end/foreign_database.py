@@ -37,7 +37,7 @@ def build(file: Path) -> dict[str, int]:
         shops += [(12, uscc(12), "关门店", "王某", "公司", "2020/01/02", "停业", 12)]
         con.executemany("INSERT INTO Shop VALUES (?, ?, ?, ?, ?, ?, ?, ?)", shops)
         con.executemany('INSERT INTO "Order" VALUES (?, ?, ?)', [("a", 1.5, "2026-01-01 08:00:00"), ("a", 2.25, "2026-01-01 09:00:00")])
-        con.executemany('INSERT INTO "Shop Goods" VALUES (?, ?, ?)', [(n, g, 3.5) for n in (1, 2, 3) for g in ("胡辣汤", "it's \"hot\"")])
+        con.executemany('INSERT INTO "Shop Goods" VALUES (?, ?, ?)', [(n, g, 3.5) for n in (1, 2, 3) for g in ("胡辣汤", 'it\'s "hot"')])
         con.executemany("INSERT INTO Photo VALUES (?, ?)", [(1, b"\x89PNG\x00\xff\xfe"), (2, None)])
         con.executemany("INSERT INTO 摊位 VALUES (?, ?)", [("甲-1", 4.5), ("甲-2", 6.0)])
         con.executemany("INSERT INTO Visits VALUES (?, ?)", [("东街", 5), ("东街", 5), ("西街", 7)])

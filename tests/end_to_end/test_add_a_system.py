@@ -85,8 +85,14 @@ def test_the_page_is_true_and_every_row_of_a_foreign_database_arrives(tmp_path):
         for t in ("shop", "order", "shop_goods", "empty_stall", "photo", "table_1", "visits", "select")
     }
     assert list(landed.values()) == list(newcomer.rows.values())
-    assert lake.con.execute('SELECT "Good\'s Name" FROM landing.market_regulation_street_shops__shop_goods ORDER BY 1').fetchone() == ("it's \"hot\"",)
-    assert lake.con.execute("SELECT count(*), count(founded_on), count(representative) FROM shared.market_entity").fetchone() == (11, 11, 11)
+    assert lake.con.execute('SELECT "Good\'s Name" FROM landing.market_regulation_street_shops__shop_goods ORDER BY 1').fetchone() == (
+        'it\'s "hot"',
+    )
+    assert lake.con.execute("SELECT count(*), count(founded_on), count(representative) FROM shared.market_entity").fetchone() == (
+        11,
+        11,
+        11,
+    )
     lake.close()
     shown = subprocess.run(
         [Path(sys.executable).with_name("hub"), "status", SYSTEM],

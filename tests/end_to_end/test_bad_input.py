@@ -78,13 +78,15 @@ def test_a_field_the_record_type_has_not_got_is_named_with_those_it_has(town, fa
     content["datasets"]["person"]["fields"]["colour"] = "YS"
     town.register(content)
     with pytest.raises(RegistrationError) as refused:
-        town.city  # noqa: B018
+        town.city
     says(refused.value, RegistrationError, "assistance.yml", "colour", "income")
 
 
 @pytest.mark.xfail(strict=True, reason="an unknown word is a KeyError of our own")
 @pytest.mark.parametrize(
-    ("how", "known"), [({"from": "CSRQ", "format": "%Y-%m-%d"}, "yyyymmdd"), ({"from": "CSRQ", "as": "day"}, "datetime")], ids=["format", "as"]
+    ("how", "known"),
+    [({"from": "CSRQ", "format": "%Y-%m-%d"}, "yyyymmdd"), ({"from": "CSRQ", "as": "day"}, "datetime")],
+    ids=["format", "as"],
 )
 def test_a_word_nobody_knows_is_refused_with_those_there_are(town, far, how, known):
     far.put(row(1))
