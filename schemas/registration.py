@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, field_validator, model_validator
 
 from schemas.documents import Closed
 
@@ -63,7 +63,13 @@ def _share(value: object) -> object:
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(_duration), PlainSerializer(lambda v: f"{int(v.total_seconds())} seconds")]
-Share = Annotated[float, BeforeValidator(_share), PlainSerializer(lambda v: f"{v * 100:g}%"), Field(ge=0, le=10)]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    PlainSerializer(lambda v: f"{v * 100:g}%"),
+    Field(ge=0, le=10),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$"}),  # as it is written
+]
 Severity = Literal["inform", "warn", "block"]
 
 
@@ -99,7 +105,7 @@ class Limits(Closed):
     requests_per_second: float | None = Field(default=None, gt=0)
     timeout: Duration = dt.timedelta(seconds=60)  # for one answer
     patience: Duration = dt.timedelta(hours=2)  # for a whole pull
-    window: str | None = Field(default=None, pattern=r"^\d\d:\d\d-\d\d:\d\d$")
+    window: str | None = Field(default=None, pattern=r"^\d\d:\d\d-\d\d:\d\d$")  # when it may be read, for example 22:00-06:00
 
 
 class Connection(Closed):
@@ -174,30 +180,30 @@ class Since(Closed):
 class Read(Closed):
     """What is read, how it is told apart, and what may be concluded from what is missing."""
 
-    via: Name = "main"
-    key: tuple[str, ...] = ()
-    duplicates: Literal["hold", "newest"] = "hold"
+    via: Name = "main"  # which of its connections
+    key: tuple[str, ...] = ()  # the columns that tell its rows apart; without one, a row is known by all its values
+    duplicates: Literal["hold", "newest"] = "hold"  # of differing rows with one key: hold them all, or the newest counts
     # pulling
-    cursor: str | None = None
-    overlap: Duration = dt.timedelta(0)
-    lag: Duration = dt.timedelta(0)
-    null_cursor: Literal["read", "skip"] = "read"
-    whole: Literal["all", "per file", "per batch"] | None = None
-    append: bool = False
-    reconcile: Literal["daily", "weekly", "monthly"] | None = None
-    only: dict[str, Texts] = Field(default_factory=dict)
-    deleted: dict[str, Texts] = Field(default_factory=dict)
+    cursor: str | None = None  # a column that grows with every change: only newer rows are read
+    overlap: Duration = dt.timedelta(0)  # how far behind the cursor a read begins, for rows that come late
+    lag: Duration = dt.timedelta(0)  # rows younger than this may still change: the cursor waits before them
+    null_cursor: Literal["read", "skip"] = "read"  # rows without a cursor value: read every time, or never
+    whole: Literal["all", "per file", "per batch"] | None = None  # what is delivered whole: a row missing in it is deleted
+    append: bool = False  # rows only ever come to it, and have no key
+    reconcile: Literal["daily", "weekly", "monthly"] | None = None  # a cursor sees no deletion: read from the beginning that often
+    only: dict[str, Texts] = Field(default_factory=dict)  # column: values; other rows are not read
+    deleted: dict[str, Texts] = Field(default_factory=dict)  # column: values that say: this row is deleted
     # database
-    table: str | None = None
+    table: str | None = None  # a table or view; schema.table outside the connection's schema
     changes: Changes | None = None
     # rest
-    path: str | None = None
+    path: str | None = None  # below the connection's url
     rows: str = ""  # where the answer holds the list, for example data.list
     page: Page | None = None
     since: Since | None = None
-    params: dict[str, str] = Field(default_factory=dict)
+    params: dict[str, str] = Field(default_factory=dict)  # sent with every request
     # files
-    files: str | None = None
+    files: str | None = None  # a pattern in the folder, for example person_*.csv
     encoding: str | None = None
     delimiter: str = ","
     quote: str = '"'
@@ -206,10 +212,10 @@ class Read(Closed):
     parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files
     batch: str | None = None  # a pattern with one group: the batch in a file name
     sheet: str | None = None  # a name, or "each"
-    header: tuple[int, ...] = (1,)
+    header: tuple[int, ...] = (1,)  # the lines that hold the column names, joined by `join`
     join: str = "/"
-    until: str | None = None
-    fill_down: tuple[str, ...] = ()
+    until: str | None = None  # the first cell of the totals row: it and what is below is left out
+    fill_down: tuple[str, ...] = ()  # columns whose cells are merged downwards
 
     @field_validator("header", mode="before")
     @classmethod
@@ -241,7 +247,7 @@ class FieldMap(Closed):
 
     source: str | None = Field(default=None, alias="from")
     conversion: Name | None = Field(default=None, alias="as")  # a word of warehouse/conversions.py; the field's own type by default
-    format: Texts = ()
+    format: Texts = ()  # the forms that are tried, in order; only these
     value: str | None = None  # a constant
     part: Literal["slice"] | None = None  # the slice the row came in
 
@@ -312,14 +318,14 @@ class Sample(Closed):
 class Dataset(Closed):
     title: str
     inventory: str = ""  # its code in the city's own inventory
-    record: Name | None = None
+    record: Name | None = None  # the record type its rows become
     raw: str | None = None  # the reason it stays as it came
     resource: Resource | None = None
-    agreement: Literal["required"] | None = None
+    agreement: Literal["required"] | None = None  # it is not shared before an agreement is in the ledger (hub agree)
     read: Read | None = None
     fields: dict[Name, FieldMap] = Field(default_factory=dict)
-    codes: dict[Name, dict[str, str]] = Field(default_factory=dict)
-    ignore: tuple[str, ...] = ()
+    codes: dict[Name, dict[str, str]] = Field(default_factory=dict)  # field: {their value: ours}; the unlisted is never guessed
+    ignore: tuple[str, ...] = ()  # columns that are known and left out
     expect: Expect = Field(default_factory=Expect)
     sample: tuple[Sample, ...] = ()
 
@@ -373,7 +379,7 @@ class System(Closed):
     timezone: str = "Asia/Shanghai"
     limits: Limits = Field(default_factory=Limits)
     connections: dict[Name, Connection] = Field(default_factory=dict)
-    formerly: tuple[SystemPath, ...] = ()
+    formerly: tuple[SystemPath, ...] = ()  # paths it had before it moved; its tables keep the first one's name
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
 
     @model_validator(mode="before")
