@@ -119,7 +119,7 @@ def models(annotation: Any) -> list[type[BaseModel]]:
 
 def fields(model: type[BaseModel]) -> str:
     said = comments(model)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     if model is registration.System:
         rows += [("`connector`, `connection`", "", "", "short for one connection named main")]
     for name, field in model.model_fields.items():
@@ -139,7 +139,7 @@ def comments(model: type[BaseModel]) -> dict[str, str]:
     found = {}
     for line in body.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            _, mark, text = lines[line.end_lineno - 1][line.end_col_offset or 0 :].partition("# ")
+            _, mark, text = lines[(line.end_lineno or 1) - 1][line.end_col_offset or 0 :].partition("# ")
             found[line.target.id] = text.removeprefix("type: ignore[arg-type]").strip(" #") if mark else ""
     return found
 
@@ -191,7 +191,7 @@ def listed(words: Iterable[str]) -> str:
     return ", ".join(f"`{w}`" for w in (words if isinstance(words, tuple) else sorted(words)))
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     cells = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |\n" for row in cells)
 

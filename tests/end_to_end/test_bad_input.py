@@ -3,7 +3,7 @@
     case                              end to end (here unless a file is named)          the piece itself
     wrong YAML                        a_wrong_registration…                             hub/test_doors, hub/test_whole_path, orchestration/test_definitions
     unreachable host                  a_host_that_does_not_answer…                      connectors/test_database_limits, test_rest_client
-    wrong password                    a_wrong_password…, an_expired_token…              connectors/test_database_limits, test_rest_client, demo/test_tick_faults
+    wrong password                    a_wrong_password…, an_interface_that…            connectors/test_database_limits, test_rest_client, demo/test_tick_faults
     missing table, vanished column    test_bad_shapes                                   connectors/test_database_reading, contract_suite
     type change, key changed          test_bad_shapes                                   warehouse/test_landing, connectors/test_database_types
     column newly mapped               test_bad_shapes (complete re-read)                warehouse/test_landing
