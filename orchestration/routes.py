@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -369,19 +370,25 @@ def deliver(hub: Hub, *, tell: Tell = _silent, again: bool = False, full: bool =
         try:
             done.answers = _collect(hub, tell)
             waiting = list(leaving(hub.city)) if full else package.pending(hub.lake, hub.city, hub.ledger, hub.home, again=again)
-            for table in waiting:
-                try:
-                    made_now = package.make(hub.lake, hub.city, hub.ledger, hub.home, table, run, again=again, full=full)
-                    if made_now:
-                        tell("send", made_now.resource, delivery=made_now)
-                        done.sent.append(sending.deliver(hub.ledger, hub.home, made_now))
-                except HubError as error:
-                    done.failed[table] = error
-                    tell("failed", table, error=error)
+            with hub.lake.reading_together() if waiting else nullcontext():
+                for table in waiting:
+                    _send(hub, table, run, done, tell, again=again, full=full)
             status = "failed" if done.failed else "done"
         finally:
             hub.ledger.finish_run(run, status, next(iter(done.failed.values()), None))
     return done
+
+
+def _send(hub: Hub, table: str, run: str, done: Delivered, tell: Tell, *, again: bool, full: bool) -> None:
+    """One resource's package; what goes wrong with it is kept, and the others go on."""
+    try:
+        made_now = package.make(hub.lake, hub.city, hub.ledger, hub.home, table, run, again=again, full=full)
+        if made_now:
+            tell("send", made_now.resource, delivery=made_now)
+            done.sent.append(sending.deliver(hub.ledger, hub.home, made_now))
+    except HubError as error:
+        done.failed[table] = error
+        tell("failed", table, error=error)
 
 
 def collect(hub: Hub, *, tell: Tell = _silent) -> list[Receipt]:

@@ -33,6 +33,7 @@ class Word:
     convert: Callable[[str, Asked], str]
     clean: Callable[[str], str]
     reason: str  # what quarantine calls a failure
+    formats: tuple[str, ...] = ()  # the words `format:` may have
 
 
 def text_of(column: str) -> str:
@@ -88,6 +89,7 @@ _DATES: dict[str, tuple[str, str]] = {
 }
 _DATES_BY_DEFAULT = ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d", "yyyy.mm.dd", "yyyy年m月d日")
 DATE_FORMATS = tuple(_DATES)
+_MOMENTS = ("yyyy-mm-dd hh:mm:ss", "yyyymmddhhmmss", "epoch_ms")
 
 
 def _date_parts(x: str, asked: Asked) -> str:
@@ -168,8 +170,8 @@ WORDS: dict[str, Word] = {
     "text": Word(_text, _same, "not_text"),
     "integer": Word(_integer, _squeezed, "not_integer"),
     "decimal": Word(_decimal, _squeezed, "not_decimal"),
-    "date": Word(_date, _narrow, "not_date"),
-    "datetime": Word(_datetime, _narrow, "not_datetime"),
+    "date": Word(_date, _narrow, "not_date", DATE_FORMATS),
+    "datetime": Word(_datetime, _narrow, "not_datetime", (*_MOMENTS, *DATE_FORMATS)),
     "boolean": Word(_boolean, _squeezed, "not_boolean"),
     "code": Word(_code, _same, "unmapped_code"),
     "id_number": Word(_id_number, _upper, "bad_id_number"),

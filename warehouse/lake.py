@@ -51,6 +51,7 @@ class Lake:
         for folder in (self.files, self.home / "tmp", self.home / "locks", self.staging):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = filelock.FileLock(self.home / "write.lock", timeout=600)
+        self._reader: duckdb.DuckDBPyConnection | None = None
         self.con = self._connect(read_only=read_only)
         if not read_only:
             self._prepare()
@@ -179,7 +180,8 @@ class Lake:
         An instance that has travelled in time breaks on the next ALTER … TYPE, so such reads never share ours. Raises Moved
         when the version that is read expires meanwhile.
         """
-        con = self._connect(read_only=True)
+        con = self._reader.cursor() if self._reader else self._connect(read_only=True)
+        con.execute("USE lake")
         try:
             yield con
         except duckdb.InvalidInputException as error:
@@ -193,6 +195,16 @@ class Lake:
             ) from None
         finally:
             con.close()
+
+    @contextmanager
+    def reading_together(self) -> Iterator[None]:
+        """Everything read inside shares one short-lived connection: opening one costs 0.2 CPU s, and a delivery reads 40 times."""
+        self._reader = reader = self._connect(read_only=True)
+        try:
+            yield
+        finally:
+            self._reader = None
+            reader.close()
 
     @contextmanager
     def stage(self, run: str) -> Iterator[Path]:

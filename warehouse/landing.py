@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from schemas.errors import Moved
+from schemas.errors import Moved, SourceChanged
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
 from warehouse.difference import difference, distinct_keys, listing, one, sift
@@ -38,6 +38,7 @@ class Landed:
     definition: str = ""
     key: str = ""
     complete_at: dt.datetime | None = None  # when the far side was last read from its beginning, UTC
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
     if not wanted:
         return {}
     found = lake.cursor().execute(
-        'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition), number), max(written_at) FILTER (WHERE complete)'
+        'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition, c := "rows"), number), max(written_at) FILTER (WHERE complete)'
         f" FROM hub.cursors WHERE dataset IN ({', '.join('?' * len(wanted))}) GROUP BY dataset",
         wanted,
     )
     stand = {
-        name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, m["d"], m["d"].partition(":")[2], complete)
+        name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, m["d"], m["d"].partition(":")[2], complete, m["c"])
         for name, m, complete in found.fetchall()
     }
     return {n: stand.get(n, Landed()) for n in wanted}
@@ -136,12 +137,26 @@ def prepare(
     path = folder / f"{name}.changes.parquet"
     replaced = bool(old) and before.number > 0 and before.key != "+".join(read.key)
     counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
+    _believable(dataset, name, before, absent, unreadable + nulls)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
         name, latest, incoming.cursor, made, complete, types, None, path, quarantine, settled, count, copies,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
         one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
     )  # fmt: skip
+
+
+def _believable(dataset: Dataset, name: str, before: Landed, absent: int, nameless: int) -> None:
+    """Rows that are missing beside unreadable ones are kept; when too many are missing, the whole read is not believed."""
+    most = dataset.expect.shrink.max if dataset.expect.shrink else None
+    if most is not None and absent > nameless and absent > most * before.rows:
+        raise SourceChanged(
+            f"{name}: 已落地的 {before.rows} 行中有 {absent} 行不见了，同时有 {nameless} 行无法读取；不能判断是删除还是没读到，本次不采用",
+            f"{name}: {absent} of {before.rows} landed rows are missing while {nameless} rows cannot be read;"
+            " whether they were deleted cannot be told, so this read is not used",
+            next_zh="请系统主管部门确认是否真的减少，并修好无法读取的行后重新导出；已有数据不变",
+            next_en="ask the owner whether they are really gone, and for an export whose rows can be read; nothing has changed here",
+        )
 
 
 def land(lake: Lake, run: str, prepared: list[Changes], *, message: str) -> None:

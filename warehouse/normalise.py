@@ -15,10 +15,11 @@ from pathlib import Path
 import duckdb
 
 from schemas.city import City
+from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
 from warehouse import made
-from warehouse.conversions import WORDS, Asked, text_of
+from warehouse.conversions import WORDS, Asked, Word, text_of
 from warehouse.lake import Lake, table
 from warehouse.made import Made
 from warehouse.sql import columns, literal, quoted
@@ -72,7 +73,7 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) ->
         if mapping is None:
             values.append(f"CAST(NULL AS {SQL_TYPES[spec.type]}) AS {column}")
             continue
-        word = WORDS[mapping.conversion or spec.type]
+        word = _word(dataset, name, mapping, spec.type)
         direct = mapping.source is not None and _widens(landed.get(mapping.source, ""), spec.type)
         came = _came(mapping, landed)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
@@ -117,6 +118,27 @@ def _widens(landed: str, wanted: str) -> bool:
 
 
 _NOTHING = 'CAST([] AS STRUCT(field VARCHAR, reason VARCHAR, "value" VARCHAR)[])'
+
+
+def _word(dataset: Dataset, field: str, mapping: FieldMap, natural: str) -> Word:
+    """The conversion a mapping asks for. Raises RegistrationError naming the words there are."""
+    said = mapping.conversion or natural
+    word = WORDS.get(said)
+    if word is None:
+        raise RegistrationError(
+            f"{dataset.title}: fields.{field}.as: 没有转换 {said}；有：{'、'.join(WORDS)}",
+            f"{dataset.title}: fields.{field}.as: no conversion {said}; there are: {', '.join(WORDS)}",
+            next_zh="修改登记后运行 hub systems validate",
+            next_en="edit the registration, then run hub systems validate",
+        )
+    if unknown := [f for f in mapping.format if f not in word.formats]:
+        raise RegistrationError(
+            f"{dataset.title}: fields.{field}.format: {said} 不认识 {'、'.join(unknown)}；可写：{'、'.join(word.formats) or '（无）'}",
+            f"{dataset.title}: fields.{field}.format: {said} does not know {', '.join(unknown)}; it knows: {', '.join(word.formats) or '(none)'}",
+            next_zh="修改登记后运行 hub systems validate",
+            next_en="edit the registration, then run hub systems validate",
+        )
+    return word
 
 
 def _came(mapping: FieldMap, landed: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.errors import Moved
+from schemas.errors import Moved, SourceChanged
 from tests.warehouse.far_side import LISTED, accept, city, land, pull_of, row, rows_of, system
 from warehouse import landing, made, staging
 from warehouse.lake import Lake
@@ -96,6 +96,16 @@ def test_unreadable_rows_keep_their_bytes_and_delete_nothing(lake):
     assert (changes.rejected, changes.deleted, changes.absent) == (1, 0, 1)
     assert rows_of(lake, QUARANTINE, "reason, raw") == [("undecodable", b"\xff\xfe2,")]
     assert land(lake, system(), pull_of([row(1)], rejects=[("", 2, "undecodable", b"\xff\xfe2,")])).empty
+
+
+def test_a_great_loss_beside_unreadable_rows_is_not_believed(lake):
+    land(lake, system(), pull_of([row(n) for n in range(1, 101)]))
+    bad = [("", 5, "undecodable", b"\xff,1")]
+    with pytest.raises(SourceChanged, match="60 行不见了") as caught:
+        land(lake, system(), pull_of([row(n) for n in range(1, 41)], rejects=bad))
+    assert "主管部门" in caught.value.whose_zh
+    assert len(keys(lake)) == 100
+    assert land(lake, system(), pull_of([row(n) for n in range(1, 91)], rejects=bad)).absent == 10
 
 
 def test_an_empty_full_read_empties_landing_but_a_broken_one_changes_nothing(lake):
