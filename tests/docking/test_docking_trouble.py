@@ -240,7 +240,7 @@ def test_a_failure_at_any_step_is_caught_up_by_the_next_run(small, monkeypatch, 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.docking.test_docking import Path_
+from tests.docking.way_out import Path_
 from tests.docking.shared_city import city
 from demo.province import prepare
 from ledger.opening import open_ledger
