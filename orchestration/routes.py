@@ -233,7 +233,12 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             outcome = outcomes[name]
             before = done.get(outcome.table) or made.Made()
             tell("build", f"{system.path}/{name}")
-            outcome.candidate = normalise.build(hub.lake, hub.city, system, name, before, states[outcome.table], folder)
+            try:
+                outcome.candidate = normalise.build(hub.lake, hub.city, system, name, before, states[outcome.table], folder)
+            except HubError as error:  # a registration's own mistake; the other datasets go on
+                outcome.state, outcome.error = "failed", error
+                tell("failed", f"{system.path}/{name}", error=error)
+                continue
             suite = suites.suite(hub.city, system, name)
             suites.save(suite, hub.home / "suites")
             outcome.verdict = quality.check(
@@ -241,8 +246,11 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             )
             outcome.accepted = confirmed or not outcome.verdict.blocking
             tell("checked", f"{system.path}/{name}", verdict=outcome.verdict, candidate=outcome.candidate)
+        ready = [n for n in waiting if outcomes[n].candidate]
+        if not ready:
+            return
         with hub.lake.writing(f"accept {system.path}", run=run) as tx:
-            for name in waiting:
+            for name in ready:
                 outcome = outcomes[name]
                 assert outcome.candidate is not None
                 assert outcome.verdict is not None
