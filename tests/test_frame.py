@@ -54,7 +54,7 @@ def test_no_file_names_a_folder_of_somebodys_machine():
         ('open("/root/data.csv")', True),
         ("see /home/zhang/hub", True),
         ("https://host/home/zhang", False),
-        ("docs/work/x", False),
+        ("docs/root/x", False),
         ("/usr/bin/env", False),
     ],
 )
