@@ -45,7 +45,7 @@ check: $(STAMP)  ## 检查代码：格式、类型、引用规则、Dagster 定�
 	$(BIN)/dagster definitions validate -m orchestration.definitions
 
 test: $(STAMP)  ## 运行测试，SLOW=1 包括慢的 run the tests; SLOW=1 runs the slow ones too
-	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadfile --durations 15 $(if $(SLOW),,-m "not slow")
+	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder --durations 15 $(if $(SLOW),,-m "not slow")
 
 demo: $(STAMP)  ## 演示：从登记到省平台 the whole path on an invented city
 	$(BIN)/hub demo story

@@ -24,7 +24,7 @@ from connectors.rest_json import held, loads, text
 from connectors.rest_options import Options
 from connectors.secrets import Secret
 from connectors.wording import Who
-from schemas.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
+from schemas.errors import AccountRefused, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.registration import Limits
 
 _BROKEN_OFF = ("应答在中途断了（JSON 不完整）", "the answer breaks off (incomplete JSON)")
@@ -55,9 +55,9 @@ class Reply:
 class Passing(Exception):
     """It may work if asked again: why, in two languages, and how long the far side asked us to wait."""
 
-    def __init__(self, zh: str, en: str, wait: float | None = None) -> None:
+    def __init__(self, zh: str, en: str, wait: float | None = None, *, connected: bool = True) -> None:
         super().__init__(en)
-        self.zh, self.en, self.wait = zh, en, wait
+        self.zh, self.en, self.wait, self.connected = zh, en, wait, connected
 
 
 class Client:
@@ -146,7 +146,7 @@ class Client:
             except (requests.exceptions.RequestException, Broken, OSError) as error:
                 if isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error).lower():
                     raise self._refused_tls(who, url) from None
-                raise Passing(*_trouble(error, self.limits.timeout.total_seconds())) from None
+                raise _trouble(error, self.limits.timeout.total_seconds()) from None
         raise SourceChanged(
             f"{who}: {_shown(url)} 反复跳转",
             f"{who}: {_shown(url)} keeps redirecting",
@@ -333,7 +333,8 @@ class Client:
         )
 
     def _refused_tls(self, who: Who, url: str) -> SourceError:
-        return SourceRefused(
+        who = Who(who.system)
+        return AccountRefused(
             f"{who}: {_origin(url)} 的证书不受信任",
             f"{who}: the certificate of {_origin(url)} is not trusted",
             next_zh="请系统运维单位更换证书，或把签发机构的证书加入 REQUESTS_CA_BUNDLE 指向的文件",
@@ -350,7 +351,10 @@ class Client:
         )
 
     def _unavailable(self, who: Who, url: str, passing: Passing, tries: int) -> SourceUnavailable:
-        return SourceUnavailable(
+        unavailable = SourceUnavailable
+        if not passing.connected:
+            unavailable, who = SystemUnreachable, Who(who.system)
+        return unavailable(
             f"{who}: {_shown(url)} 试了 {tries} 次都没有成功：{self._clean(passing.zh)}",
             f"{who}: {_shown(url)} failed {tries} times: {self._clean(passing.en)}",
             next_zh="枢纽会自动重试；持续不通请联系系统运维单位",
@@ -405,13 +409,13 @@ def _wait(header: str | None) -> float | None:
     return float(header) if header and header.strip().isdigit() else None
 
 
-def _trouble(error: Exception, timeout: float) -> tuple[str, str]:
+def _trouble(error: Exception, timeout: float) -> Passing:
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"{timeout:g} 秒内连不上", f"no connection within {timeout:g} s"
+        return Passing(f"{timeout:g} 秒内连不上", f"no connection within {timeout:g} s", connected=False)
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower():
-        return f"{timeout:g} 秒内没有应答（limits.timeout）", f"no answer within {timeout:g} s (limits.timeout)"
+        return Passing(f"{timeout:g} 秒内没有应答（limits.timeout）", f"no answer within {timeout:g} s (limits.timeout)")
     if "refused" in str(error).lower():
-        return "连接被拒绝，服务可能没有启动", "the connection was refused; the service may be down"
+        return Passing("连接被拒绝，服务可能没有启动", "the connection was refused; the service may be down", connected=False)
     if "resolve" in str(error).lower():
-        return "主机名无法解析", "the host name does not resolve"
-    return f"连接中断（{type(error).__name__}）", f"the connection broke ({type(error).__name__})"
+        return Passing("主机名无法解析", "the host name does not resolve", connected=False)
+    return Passing(f"连接中断（{type(error).__name__}）", f"the connection broke ({type(error).__name__})")

@@ -77,6 +77,8 @@ class Told(AbstractContextManager["Told"]):
                 error = facts.get("error")
                 what = screen.said(error)[0].splitlines()[0] if isinstance(error, HubError) else str(error)
                 return f"✗ {name} {say('失败', 'failed') if step == 'failed' else say('未能回写', 'not acknowledged')}：{what}"
+            case "not tried":
+                return f"✗ {name} {say('没有再试：同一连接刚刚不通或被拒绝', 'not tried: the same connection has just failed')}"
             case "shared" | "refused":
                 return _shared(step, name, facts.get("prepared"))
         return "" if step == "receipt" else f"{step} {name}"  # receipts are listed at the end, word for word

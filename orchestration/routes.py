@@ -27,7 +27,7 @@ from ledger.models import Delivery, Receipt
 from ledger.opening import open_ledger
 from schemas import home as homes
 from schemas.city import City, read_city
-from schemas.errors import HubError, Moved, Unforeseen
+from schemas.errors import AccountRefused, HubError, Moved, SystemUnreachable, Unforeseen
 from schemas.registration import Dataset, System
 from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
@@ -124,22 +124,32 @@ def sync(
 
 
 def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, folder: Path, tell: Tell, *, again: bool) -> None:
-    """Stage every dataset, land what staged in one commit, then say so to the far side."""
+    """Stage every dataset, land what staged in one commit, then say so to the far side.
+
+    A connection that does not answer, or turns our account away, is not tried again for the datasets after it.
+    """
     opened: dict[str, Connector] = {}
+    dead: dict[str, HubError] = {}
     prepared: list[Changes] = []
     stand = landing.all_landed(hub.lake, [o.table for o in outcomes.values()])
     try:
         for name, outcome in outcomes.items():
             dataset = system.datasets[name]
+            via = dataset.reading.via
+            if via in dead:
+                outcome.state, outcome.error = "failed", dead[via]
+                tell("not tried", f"{system.path}/{name}", error=dead[via])
+                continue
             tell("pull", f"{system.path}/{name}")
             try:
-                via = dataset.reading.via
                 if via not in opened:
                     opened[via] = open_system(system, via)
                 changes = _stage(hub, system, dataset, outcome, stand[outcome.table], opened[via], run, folder, again=again)
             except HubError as error:
                 outcome.state, outcome.error = "failed", error
                 tell("failed", f"{system.path}/{name}", error=error)
+                if isinstance(error, SystemUnreachable | AccountRefused):
+                    dead[via] = error
                 continue
             except Exception as error:  # a driver's own bug must not stop the other datasets
                 log.exception("%s/%s", system.path, name)

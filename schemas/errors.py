@@ -4,7 +4,9 @@
     ├── RegistrationError    we edit the YAML
     ├── SourceError
     │   ├── SourceUnavailable    retried for you; the far side does not answer now
+    │   │   └── SystemUnreachable    nothing of the system does: its other datasets are not tried
     │   ├── SourceRefused        credentials or permission; the department or its vendor must act
+    │   │   └── AccountRefused       our account as a whole: its other datasets are not tried
     │   └── SourceChanged        it answered, but not in the shape its registration describes
     ├── Unforeseen           a fault of ours; the hub's engineers look at the log
     ├── Moved                another run was there first; nothing is lost, the next run takes it up
@@ -69,6 +71,14 @@ class SourceRefused(SourceError):
 
     whose_zh = "系统主管部门（账号或权限）"
     whose_en = "the owning department (credentials or permission)"
+
+
+class SystemUnreachable(SourceUnavailable):
+    """No connection was made, so every other dataset behind the same connection would wait as long and fail as well."""
+
+
+class AccountRefused(SourceRefused):
+    """Our account was turned away. Trying it again for every dataset would lock it."""
 
 
 class SourceChanged(SourceError):

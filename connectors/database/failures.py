@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.database.session import Unconnected
 from connectors.patience import Late
 from connectors.wording import Who, silent
-from schemas.errors import HubError, SourceChanged, SourceRefused, SourceUnavailable
+from schemas.errors import AccountRefused, HubError, SourceChanged, SourceRefused, SourceUnavailable, SystemUnreachable
 
 _REFUSED = {  # SQLSTATE classes and MySQL error numbers
     "28000", "28P01", "42501", "3D000", "1044", "1045", "1049", "1142", "1143", "1227", "1698", "1130", "4151", "1370",
@@ -32,40 +33,47 @@ def translated(error: BaseException, who: Who, place: str, *, password: str = ""
         return error
     if isinstance(error, Late):
         return silent(who, error.seconds, f"数据库 {place}", f"the database {place}")
+    connected = not isinstance(error, Unconnected)
+    if not connected:
+        error, who = error.__cause__ or error, Who(who.system)  # it is about the whole system
     if isinstance(error, FileNotFoundError):
-        return SourceUnavailable(
+        return SystemUnreachable(
             f"{who}: 数据库文件 {place} 不存在",
             f"{who}: there is no database file {place}",
             next_zh="确认文件已经送到，或修改 connections.yml 的 file",
             next_en="see whether the file has been delivered, or edit file in connections.yml",
         )
     code, text = _code(error), _plain(error)
+    shown = (f"（代码 {code}）", f" (code {code})") if code else ("", "")
     if password and len(password) > 2:
         text = text.replace(password, "***")
     if code in _REFUSED or (not code and _REFUSED_WORDS.search(text)):
-        return SourceRefused(
-            f"{who}: 数据库 {place} 拒绝了我们的账号（代码 {code or '-'}）：用户名、密码、库名或权限不对",
-            f"{who}: the database {place} refused our account (code {code or '-'}): user, password, database name or permission",
+        refused = SourceRefused if connected else AccountRefused
+        return refused(
+            f"{who}: 数据库 {place} 拒绝了我们的账号{shown[0]}：用户名、密码、库名或权限不对",
+            f"{who}: the database {place} refused our account{shown[1]}: user, password, database name or permission",
             next_zh="请系统主管部门核对账号与只读权限，然后更新密钥库",
             next_en="ask the owning department about the account and its read permission, then update the secret",
         )
+    shown = (f"（代码 {code or type(error).__name__}）", f" (code {code or type(error).__name__})")
     if code in _CHANGED or isinstance(error, pa.ArrowInvalid | UnicodeDecodeError) or (not code and _CHANGED_WORDS.search(text)):
         return SourceChanged(
-            f"{who}: {place} 的应答与登记不符（代码 {code or type(error).__name__}）：表、列、类型或编码有变化",
-            f"{who}: the answer of {place} is not what is registered (code {code or type(error).__name__}): table, column, type or encoding",
+            f"{who}: {place} 的应答与登记不符{shown[0]}：表、列、类型或编码有变化",
+            f"{who}: the answer of {place} is not what is registered{shown[1]}: table, column, type or encoding",
             next_zh=f"运行 hub try {who} 查看现状，请系统主管部门说明变更",
             next_en=f"run hub try {who} to see it, and ask the owner about the change",
         )
     if code in _SLOW:
         return SourceUnavailable(
-            f"{who}: 查询超过时限，已被 {place} 中止（代码 {code}）",
-            f"{who}: the query took too long and was ended by {place} (code {code})",
+            f"{who}: 查询超过时限，已被 {place} 中止{shown[0]}",
+            f"{who}: the query took too long and was ended by {place}{shown[1]}",
             next_zh="枢纽会自动重试；经常发生时请为增量列建索引，或调大 limits.timeout",
             next_en="the hub tries again; if it happens often, have the cursor column indexed or raise limits.timeout",
         )
-    return SourceUnavailable(
-        f"{who}: 连不上数据库 {place}，或连接中断（代码 {code or type(error).__name__}）",
-        f"{who}: the database {place} cannot be reached or the connection broke (code {code or type(error).__name__})",
+    unreachable = SourceUnavailable if connected else SystemUnreachable
+    return unreachable(
+        f"{who}: 连不上数据库 {place}，或连接中断{shown[0]}",
+        f"{who}: the database {place} cannot be reached or the connection broke{shown[1]}",
         next_zh="枢纽会自动重试；持续不通请系统运维单位检查网络、端口和服务",
         next_en="the hub tries again; if it lasts, have the operator look at network, port and service",
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 from duckdb_extensions import import_extension
 
 from connectors.database.dialects import Dialect, Field
+from connectors.database.session import Unconnected
 from connectors.secrets import Secret
 from schemas.registration import Limits
 
@@ -46,7 +47,10 @@ class Scanner:
                 self._con.execute(setting)
             kind = dialect.scanner.removesuffix("_scanner")
             with_secret = self._keep(kind, options, secret) if kind != "sqlite" else ""
-            self._con.execute(f"ATTACH {_text(place)} AS far (TYPE {kind}{with_secret}, READ_ONLY)")
+            try:
+                self._con.execute(f"ATTACH {_text(place)} AS far (TYPE {kind}{with_secret}, READ_ONLY)")
+            except duckdb.Error as error:
+                raise Unconnected from error
             self._con.execute("BEGIN")
         except BaseException:
             self.close()

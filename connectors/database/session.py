@@ -19,6 +19,10 @@ from schemas.registration import Limits
 logging.getLogger("sqlalchemy.pool.impl.NullPool").setLevel(logging.CRITICAL)
 
 
+class Unconnected(Exception):
+    """No connection was made; the cause says why."""
+
+
 class Session:
     """Queries of one database in one read-only transaction."""
 
@@ -26,7 +30,10 @@ class Session:
 
     def __init__(self, dialect: Dialect, options: Any, secret: Secret, limits: Limits, timezone: str) -> None:
         self._engine = engine(dialect, options, secret, limits, timezone)
-        self.connection = self._engine.connect()
+        try:
+            self.connection = self._engine.connect()
+        except Exception as error:
+            raise Unconnected from error
         try:
             dialect.begin(self.connection, limits.patience.total_seconds())
         except BaseException:

@@ -34,7 +34,7 @@ import pytest
 
 from orchestration.routes import sync
 from schemas.city import read_city
-from schemas.errors import RegistrationError, SourceChanged, SourceRefused, SourceUnavailable
+from schemas.errors import AccountRefused, RegistrationError, SourceChanged, SourceRefused, SourceUnavailable, SystemUnreachable
 from tests import services
 from tests.end_to_end.town import SYSTEM, TABLE, Sqlite, registration, row, says
 from warehouse import samples
@@ -115,7 +115,7 @@ def test_a_host_that_does_not_answer_is_retried_and_loses_nothing(town, far, con
     town.sync()
     before = town.standing()
     town.connect(connection, far={"user": "reader", "password": "geheim-9131"})
-    error = says(town.sync().error, SourceUnavailable, f"{SYSTEM}/person", str(connection.get("port", "all.sqlite")))
+    error = says(town.sync().error, SystemUnreachable, SYSTEM, str(connection.get("port", "all.sqlite")))
     assert error.transient
     assert "geheim-9131" not in f"{error} {error.en}"
     assert town.standing() == before
@@ -123,6 +123,31 @@ def test_a_host_that_does_not_answer_is_retried_and_loses_nothing(town, far, con
     far.put(row(3))
     assert town.sync().accepted
     assert town.count() == 3
+
+
+def test_a_connection_that_failed_is_not_tried_for_every_dataset(town, far):
+    """A dead host would cost its time-out a dataset, and a wrong password tried over and over locks the account."""
+    far.put(row(1))
+    content = registration({"table": "T"})
+    content["datasets"] |= {name: {"title": name, "raw": "测试", "read": {"table": "T", "key": ["NO"]}} for name in ("second", "third")}
+    content["connections"] = {
+        "main": {"connector": "database", **content["connection"]},
+        "other": {"connector": "database", "dialect": "sqlite", "file": "y"},
+    }
+    del content["connection"], content["connector"]
+    content["datasets"]["third"]["read"]["via"] = "other"
+    town.register(content)
+    town.connect_all(
+        {
+            "main": {"connector": "database", "dialect": "sqlite", "file": "/nowhere/at/all.sqlite"},
+            "other": {"connector": "database", "dialect": "sqlite", "file": str(far.file)},
+        }
+    )
+    told = []
+    synced = town.synced(tell=lambda step, name, **_: told.append((step, name.rpartition("/")[2])))
+    assert told[:4] == [("pull", "person"), ("failed", "person"), ("not tried", "second"), ("pull", "third")]
+    assert {n: type(e) for n, e in synced.failed.items()} == {"person": SystemUnreachable, "second": SystemUnreachable}
+    assert town.count("landing", f"{TABLE.rpartition('__')[0]}__third") == 1
 
 
 def test_one_system_that_does_not_answer_stops_no_other(town, far):
@@ -133,7 +158,7 @@ def test_one_system_that_does_not_answer_stops_no_other(town, far):
     content["datasets"]["person"]["resource"]["code"] = "306002/1"
     town.register(content, "health/clinic")
     far.file.rename(far.file.with_suffix(".away"))
-    says(town.sync().error, SourceUnavailable, SYSTEM)
+    says(town.sync().error, SystemUnreachable, SYSTEM)
     assert town.sync("health/clinic").accepted
     town.publish()
     assert town.rows("shared.person", "name") == [("张2",)]
@@ -155,7 +180,7 @@ def test_a_wrong_password_is_the_departments_move(town):
             assert town.sync().accepted
             before = town.standing()
             service.run(f"ALTER USER {user}@'%' IDENTIFIED BY 'changed-5528'")
-            error = says(town.sync().error, SourceRefused, f"{SYSTEM}/person")
+            error = says(town.sync().error, AccountRefused, SYSTEM)
             assert not error.transient
             assert "right-4417" not in f"{error} {error.en}"
             assert town.standing() == before

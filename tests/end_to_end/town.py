@@ -86,7 +86,10 @@ class Town:
         put(self.systems / f"{path}.yml", content)
 
     def connect(self, entry: Mapping[str, object], path: str = SYSTEM, **secrets: Mapping[str, str]) -> None:
-        self._entries[path] = {"main": dict(entry)}
+        self.connect_all({"main": entry}, path, **secrets)
+
+    def connect_all(self, entries: Mapping[str, Mapping[str, object]], path: str = SYSTEM, **secrets: Mapping[str, str]) -> None:
+        self._entries[path] = {via: dict(entry) for via, entry in entries.items()}
         self._private("connections.yml", self._entries)
         if secrets:
             self._private("secrets.yml", secrets)
