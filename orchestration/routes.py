@@ -251,9 +251,7 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
                 continue
             suite = suites.suite(hub.city, system, name)
             suites.save(suite, hub.home / "suites")
-            outcome.verdict = quality.check(
-                hub.lake.cursor(), outcome.candidate.relation, suite, last_rows=before.rows if before.number else None
-            )
+            outcome.verdict = _checked(hub, outcome.candidate, suite)
             outcome.accepted = confirmed or not outcome.verdict.blocking
             tell("checked", f"{system.path}/{name}", verdict=outcome.verdict, candidate=outcome.candidate)
         ready = [n for n in waiting if outcomes[n].candidate]
@@ -266,6 +264,19 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
                 assert outcome.verdict is not None
                 normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted)
                 quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
+
+
+def _checked(hub: Hub, candidate: Candidate, suite: dict[str, Any]) -> Verdict:
+    """A large table is not read whole for a small step from what was accepted last."""
+    con, before = hub.lake.cursor(), candidate.before
+    return quality.check(
+        con,
+        candidate.relation,
+        suite,
+        last_rows=before.rows if before.number else None,
+        step=candidate.step,
+        before=quality.last(con, candidate.table, before.run) if candidate.step else None,
+    )
 
 
 def _latest(done: made.Made | None, blocked: made.Made | None) -> made.Made | None:

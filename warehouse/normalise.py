@@ -19,6 +19,7 @@ from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
 from warehouse import made
+from warehouse.carried import LARGE, SMALL, Step
 from warehouse.conversions import WORDS, Asked, Word, text_of
 from warehouse.lake import Lake, table
 from warehouse.made import Made
@@ -37,6 +38,7 @@ class Candidate:
     rows: Path  # one row a changed key: fields, and what failed
     changes: Path  # I, U and D against standard.<table>
     relation: str  # SQL for the whole of standard.<table> as it would be
+    step: Step | None  # how it differs from what is accepted, where that is little
     examined: int
     inserted: int
     updated: int
@@ -177,13 +179,16 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     candidate = f"read_parquet({literal(str(rows))})"
     good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
-    _compare(con, record, standard, good, code, removed, changes, landing)
+    fields = columns(record.fields)
+    step = None if everything else _step(con, standard, good, fields, before.rows, code, removed, folder)
+    accepted = step.gone if step else standard
+    dead = f"SELECT _key FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
+    _compare(con, record, accepted, good, dead, changes, landing)
     counts = dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(changes))}) GROUP BY ALL").fetchall())
     examined, held, findings = con.execute(
         f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
         f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}"
     ).fetchone()
-    fields = columns(record.fields)
     staged = f"read_parquet({literal(str(changes))})"
     now = f"SELECT _key, {fields} FROM {standard}"
     if not counts:
@@ -193,7 +198,7 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     else:
         relation = f"({now} t ANTI JOIN {staged} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {staged} WHERE _kind <> 'D')"
     return Candidate(
-        code, record, landing, made_with, before, rows, changes, relation,
+        code, record, landing, made_with, before, rows, changes, relation, step,
         examined, counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), held, findings,
     )  # fmt: skip
 
@@ -213,17 +218,26 @@ def _deleted_since(con: duckdb.DuckDBPyConnection, code: str, number: int) -> bo
     return bool(row and row[0])
 
 
-def _compare(
-    con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, code: str, removed: bool, path: Path, landing: int
-) -> None:
+def _step(
+    con: duckdb.DuckDBPyConnection, standard: str, good: str, fields: str, rows: int, code: str, removed: bool, folder: Path
+) -> Step | None:
+    """The accepted versions of the few rows that come, and of those that are gone from landing, taken out in one look."""
+    few = con.execute(f"SELECT count(*) * {SMALL} < {rows} FROM {good}").fetchone()
+    if rows < LARGE or not few or not few[0]:
+        return None
+    path = folder / f"{code}.stood.parquet"
+    away = f"UNION ALL SELECT _key, {fields} FROM {standard} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
+    stood = f"SELECT _key, {fields} FROM {standard} WHERE _key IN (SELECT _key FROM {good}) {away}"
+    con.execute(f"COPY ({stood}) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    return Step(f"(SELECT _key, {fields} FROM {standard})", f"read_parquet({literal(str(path))})", f"(SELECT _key, {fields} FROM {good})")
+
+
+def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, dead: str, path: Path, landing: int) -> None:
+    """I, U and D of the good rows against the accepted versions of their keys; `dead` selects the keys that are gone."""
     fields = list(record.fields)
     here = f"hash({', '.join(f'n.{quoted(f)}' for f in fields)})"
     there = f"hash({', '.join(f't.{quoted(f)}' for f in fields)})"
-    gone = (
-        f"UNION ALL BY NAME SELECT t._key, 'D' AS _kind FROM {standard} t ANTI JOIN {table('landing', code)} l USING (_key)"
-        if removed
-        else ""
-    )
+    gone = f"UNION ALL BY NAME SELECT _key, 'D' AS _kind FROM ({dead})" if dead else ""
     con.execute(f"""
         COPY (
             SELECT n._key, {", ".join(f"n.{quoted(f)}" for f in fields)}, {landing}::BIGINT AS _number,

@@ -15,11 +15,13 @@ from typing import Any, Literal
 
 import duckdb
 
+from warehouse.carried import Step, carried
 from warehouse.expectations import ROWS, Compiled, Expectation, Refused, compiled, relation, resolved
 from warehouse.findings import said
 from warehouse.sql import listed, quoted
 
 SAMPLES = 5
+_NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _TELLING = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)  # these name columns, never values
 
 
@@ -105,11 +107,13 @@ class Verdict:
 
     suite: str
     results: list[Result]
+    counted_at: dt.datetime = _NEVER  # when every row was last read for it, UTC
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Verdict:
         """What hub.findings keeps, for whoever shows it."""
-        return cls(kept["suite_name"], [Result.from_json(r) for r in kept["results"]])
+        said = kept["meta"].get("counted_at")
+        return cls(kept["suite_name"], [Result.from_json(r) for r in kept["results"]], dt.datetime.fromisoformat(said) if said else _NEVER)
 
     @property
     def passed(self) -> bool:
@@ -146,12 +150,24 @@ class Verdict:
                 "run_id": {"run_name": run, "run_time": (at or dt.datetime.now(dt.UTC)).isoformat()},
                 "unchecked_expectations": len(self.unchecked),
                 "blocking": self.blocking,
+                "counted_at": self.counted_at.isoformat(),
             },
         }
 
 
-def check(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any], *, last_rows: int | None) -> Verdict:
-    """Every expectation of the suite against `rows`, any SQL relation: a table, a subquery in brackets, `read_parquet('…')`."""
+def check(
+    con: duckdb.DuckDBPyConnection,
+    rows: str,
+    suite: Mapping[str, Any],
+    *,
+    last_rows: int | None,
+    step: Step | None = None,
+    before: Verdict | None = None,
+) -> Verdict:
+    """Every expectation of the suite against `rows`, any SQL relation: a table, a subquery in brackets, `read_parquet('…')`.
+
+    With the verdict of what was accepted last and the step from there, only the step is read where that is enough.
+    """
     columns = suite.get("meta", {}).get("columns")
     asked: list[Compiled | Result] = []
     for expectation in resolved(suite, last_rows):
@@ -159,9 +175,14 @@ def check(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any], *
             asked.append(compiled(expectation, columns))
         except Refused as error:
             asked.append(Result(expectation, "not checked", reason=error.en))
-    wanted = dict.fromkeys(a for one in asked if isinstance(one, Compiled) for a in one.selected)
+    counted_at = dt.datetime.now(dt.UTC)
+    checkable = [one for one in asked if isinstance(one, Compiled)]
     try:
-        counts = _select(con, wanted, relation(suite, rows))
+        counts = carried(con, checkable, suite, rows, step, before) if step and before else None
+        if counts is not None and before:
+            counted_at = before.counted_at
+        else:
+            counts = _select(con, dict.fromkeys(a for one in checkable for a in one.selected), relation(suite, rows))
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
@@ -173,7 +194,7 @@ def check(con: duckdb.DuckDBPyConnection, rows: str, suite: Mapping[str, Any], *
             results.append(_result(con, one, source, counts))
         else:
             results.append(one)
-    return Verdict(str(suite["name"]), results)
+    return Verdict(str(suite["name"]), results, counted_at)
 
 
 def _select(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, None], source: str) -> dict[str, int]:
@@ -231,6 +252,12 @@ def _samples(con: duckdb.DuckDBPyConnection, column: str, condition: str, source
 
 def _plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def last(con: duckdb.DuckDBPyConnection, table: str, run: str) -> Verdict | None:
+    """What that run found of the dataset."""
+    row = con.execute("SELECT arg_max(result, written_at) FROM hub.findings WHERE dataset = ? AND run = ?", [table, run]).fetchone()
+    return Verdict.from_json(json.loads(row[0])) if row and row[0] else None
 
 
 def keep(tx: duckdb.DuckDBPyConnection, table: str, number: int, run: str, verdict: Verdict) -> None:

@@ -1,8 +1,7 @@
 """Whatever happens on the way, the province's copy equals ours in the end: resends, lost receipts, damage, kills."""
 
+import multiprocessing
 import signal
-import subprocess
-import sys
 
 import pytest
 import sqlalchemy as sa
@@ -14,8 +13,8 @@ from docking.deliver import PackageDamaged, deliver
 from docking.reconcile import reconcile
 from docking.resources import leaving
 from schemas.errors import DeliveryRefused, RegistrationError, SourceRefused, SourceUnavailable
+from tests.docking import killed
 from tests.docking.shared_city import ALLOWANCE, CODE, PENSION, city, row
-from tests.docking.way_out import ROOT
 from warehouse import keys, made
 from warehouse.sql import columns
 
@@ -237,22 +236,6 @@ def test_a_failure_at_any_step_is_caught_up_by_the_next_run(small, monkeypatch, 
     assert small.make() is None
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tests.docking.way_out import Path_
-from tests.docking.shared_city import city
-from demo.province import prepare
-from ledger.opening import open_ledger
-from warehouse.lake import Lake
-home, (file, function, event) = Path(sys.argv[1]), sys.argv[2].split()
-way = Path_(home, Lake(home), city(), open_ledger(home), prepare(home))
-def die(frame, what, _):
-    if what == event and frame.f_code.co_name == function and frame.f_code.co_filename.endswith("/" + file):
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.setprofile(die)
-way.send()
-"""
 MOMENTS = (
     "docking/packing.py contents return", "docking/packing.py _rows return", "docking/packing.py _manifest call",
     "docking/packing.py write return", "ledger/book.py prepare return", "docking/package.py _remember return",
@@ -264,13 +247,15 @@ MOMENTS = (
 
 @pytest.mark.slow
 def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(small):
+    fresh = multiprocessing.get_context("forkserver")
+    fresh.set_forkserver_preload(["tests.docking.killed"])
     small.share(**{ALLOWANCE: [row(n) for n in range(9)], PENSION: []})
     for round_, moment in enumerate(MOMENTS):
         small.share(**{ALLOWANCE: [row(n, members=round_) for n in range(round_, round_ + 9)]})
-        found = subprocess.run(
-            [sys.executable, "-c", KILLED, str(small.home), moment], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert found.returncode == -signal.SIGKILL, (moment, found.stderr)
+        child = fresh.Process(target=killed.send, args=(str(small.home), moment))
+        child.start()
+        child.join(120)
+        assert child.exitcode == -signal.SIGKILL, moment
         small.province.process(), small.collect()
         small.send()
         assert small.equal() == 9, moment

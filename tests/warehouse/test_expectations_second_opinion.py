@@ -32,10 +32,10 @@ def said(result: dict[str, Any], like: dict[str, Any]) -> tuple[object, ...]:
     return result["success"], raised, *(result["result"].get(c) or 0 for c in COUNTED if c in like["result"])
 
 
-MORE = [pytest.param(seed, rows, marks=pytest.mark.slow) for seed, rows in ((2, 60), (6, 200), (7, 15), (8, 40))]
+MORE = [pytest.param(seed, rows, marks=pytest.mark.slow) for seed, rows in ((2, 40), (6, 200))]
 
 
-@pytest.mark.parametrize(("seed", "rows"), [(1, 60), (3, 7), (4, 1), (5, 0), *MORE])
+@pytest.mark.parametrize(("seed", "rows"), [(1, 30), (3, 7), (4, 1), (5, 0), *MORE])
 def test_every_compiled_expectation_agrees_with_great_expectations(seed: int, rows: int) -> None:
     rng = random.Random(seed)
     con = duckdb.connect()
@@ -64,7 +64,8 @@ def test_the_comparison_can_fail() -> None:
     rng = random.Random(1)
     con = duckdb.connect()
     nasty_rows.fill(con, rng, 60)
-    pairs = opinions(con, nasty_rows.suite(rng))
+    suite = nasty_rows.suite(rng)
+    pairs = opinions(con, {**suite, "expectations": suite["expectations"][:12]})
     ours, theirs = next(p for p in pairs if p[0]["result"].get("unexpected_count"))
     ours["result"]["unexpected_count"] += 1
     assert said(ours, theirs) != said(theirs, theirs)
