@@ -38,8 +38,8 @@ venv-module:  # a bare Debian has python3 without ensurepip
 	else echo "缺少 venv 模块，请先运行 apt-get install python3-venv / the venv module is missing: apt-get install python3-venv"; exit 1; fi
 
 check: $(STAMP)  ## 检查代码：格式、类型、引用规则、Dagster 定义 lint, format, strict types, import rules, definitions
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE) docs
+	$(BIN)/ruff format --check $(CODE) docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_frame.py
 	$(BIN)/dagster definitions validate -m orchestration.definitions

@@ -86,8 +86,8 @@ def ours(folder: str, file: str) -> dict[str, Any]:
     """connectors/files through warehouse/staging."""
     watch = Stopwatch()
     from connectors.files import Options, connect
-    from connectors.secrets import Secret
     from schemas.registration import System
+    from schemas.secrets import Secret
     from warehouse import staging
 
     read = {"files": file, "encoding": "gb18030", "key": [NAMES[0]], "whole": "all", "settled": "0 seconds"}

@@ -24,11 +24,11 @@ from python_calamine import CalamineError
 from connectors import excel_rows
 from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
 from connectors.csv_rows import CsvFile, NoHeader, NotAsDeclared
-from connectors.secrets import Secret
 from connectors.wording import Who, gone
 from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.registration import Dataset, Read, System
+from schemas.secrets import Secret
 
 WORDS = frozenset(
     {

@@ -21,10 +21,10 @@ from pydantic import ValidationError
 
 import connectors
 from connectors.contract import Connector
-from connectors.secrets import private, secret
 from schemas.errors import RegistrationError
 from schemas.home import home
 from schemas.registration import Connection, Read, System
+from schemas.secrets import private, secret
 
 COMMON = frozenset(
     {"via", "key", "duplicates", "cursor", "overlap", "lag", "null_cursor", "whole", "append", "reconcile", "only", "deleted"}
@@ -62,7 +62,7 @@ def open_system(system: System, via: str = "main") -> Connector:
             next_zh=f"修改 {'connections.yml' if trusted else f'systems/{system.path}.yml'} 中的 connection",
             next_en="edit its connection",
         ) from None
-    connector: Connector = how.connect(options, system, secret(folder, connection.secret))
+    connector: Connector = how.connect(options, system, secret(folder, connection.secret, system.path))
     return connector
 
 

@@ -24,11 +24,11 @@ from connectors.rest_client import Client
 from connectors.rest_options import Options
 from connectors.rest_paging import Sheet, sheets
 from connectors.rest_rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
-from connectors.secrets import Secret
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
 from schemas.registration import Dataset, Read, System
+from schemas.secrets import Secret
 
 __all__ = ["WORDS", "Options", "connect", "sense"]
 

@@ -22,10 +22,10 @@ from urllib3.exceptions import HTTPError as Broken
 
 from connectors.rest_json import held, loads, text
 from connectors.rest_options import Options
-from connectors.secrets import Secret
 from connectors.wording import Who
 from schemas.errors import AccountRefused, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 _BROKEN_OFF = ("应答在中途断了（JSON 不完整）", "the answer breaks off (incomplete JSON)")
 LARGEST = 64 << 20  # bytes of one answer, unpacked

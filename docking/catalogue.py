@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.styles import Font
-
 from docking.profile import CatalogueWords, profile
 from docking.resources import Column, Resource, leaving
 from schemas.city import City
@@ -122,6 +119,9 @@ def as_json(value: object) -> bytes:
 
 def _form(made: list[Entry]) -> bytes:
     """Two sheets: one row a resource, one row an item."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
     book = Workbook()
     resources, items = book.active, book.create_sheet("信息项")
     assert resources is not None

@@ -127,14 +127,14 @@ def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int
 
 def _count(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> int:
     row = con.execute(
-        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE _source = ?", [resource.table]
+        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE _source = {literal(resource.table)}"
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def kept(con: duckdb.DuckDBPyConnection, resource: Resource, base: Delivery) -> bool:
     """Whether the lake still has the version the base was read at, and it is that version and not another of its number."""
-    if not con.execute("SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = ?", [base.snapshot]).fetchone():
+    if not con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {base.snapshot}").fetchone():
         return False
     state = _state(con, resource, base.snapshot)
     return state is not None and state[0] == base.made_from
@@ -143,8 +143,7 @@ def kept(con: duckdb.DuckDBPyConnection, resource: Resource, base: Delivery) -> 
 def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> tuple[int, dt.datetime] | None:
     row = con.execute(
         f"SELECT number, written_at FROM hub.made AT (VERSION => {version})"
-        " WHERE station = 'shared' AND name = ? AND number = state ORDER BY number DESC LIMIT 1",
-        [resource.record.name],
+        f" WHERE station = 'shared' AND name = {literal(resource.record.name)} AND number = state ORDER BY number DESC LIMIT 1"
     ).fetchone()
     return (int(row[0]), row[1]) if row else None
 
@@ -179,9 +178,8 @@ def write(
 def _rows(con: duckdb.DuckDBPyConnection, resource: Resource, held: Contents, path: Path) -> None:
     schema = schema_of(resource)
     reader = con.execute(
-        f"SELECT op_type, CAST(? AS TIMESTAMP) AS op_time, row_key, row_hash, {columns(c.name for c in resource.columns)}"
-        " FROM _package ORDER BY row_key",
-        [held.changed_at],
+        f"SELECT op_type, {literal(held.changed_at)} AS op_time, row_key, row_hash, {columns(c.name for c in resource.columns)}"
+        " FROM _package ORDER BY row_key"
     ).to_arrow_reader(GROUP)
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docking.resources import slug
-from schemas.documents import load
 from schemas.errors import RegistrationError, SourceError, SourceRefused, SourceUnavailable
+from schemas.secrets import private, secret
 
 PLATFORM = "province/platform"
 NEW, TAKEN, REFUSED = "0", "1", "3"  # row_status and batch_status: 0 new, 1 taken, 3 refused
@@ -91,7 +91,7 @@ def rows_table(resource: str, columns: dict[str, str]) -> sa.Table:
 def open_platform(home: Path) -> sa.Engine:
     """An engine for the front-end database. Nothing is connected yet."""
     options = _entry(home)
-    secret = _secret(home, options.get("secret"))
+    account = secret(home, options.get("secret"), PLATFORM)
     dialect = options.get("dialect", "postgresql")
     if dialect == "sqlite":
         path = Path(str(options.get("file", "")))
@@ -107,8 +107,8 @@ def open_platform(home: Path) -> sa.Engine:
         )
     url = sa.URL.create(
         "postgresql+psycopg",
-        username=secret.get("user"),
-        password=secret.get("password"),
+        username=account.user,
+        password=account.password,
         host=options.get("host"),
         port=options.get("port"),
         database=options.get("database"),
@@ -151,7 +151,7 @@ def talking() -> Iterator[None]:
 
 
 def _entry(home: Path) -> dict[str, Any]:
-    found = _private(home / "connections.yml").get(PLATFORM)
+    found = private(home / "connections.yml").get(PLATFORM)
     if not found:
         raise RegistrationError(
             f"connections.yml 中没有 {PLATFORM}，不知道省平台前置库的地址",
@@ -160,31 +160,3 @@ def _entry(home: Path) -> dict[str, Any]:
             next_en=f"enter {PLATFORM} in {home / 'connections.yml'}",
         )
     return dict(found.get("main", found))
-
-
-def _secret(home: Path, name: str | None) -> dict[str, Any]:
-    if not name:
-        return {}
-    found = _private(home / "secrets.yml").get(name)
-    if not found:
-        raise SourceRefused(
-            f"secrets.yml 中没有 {name}",
-            f"secrets.yml has no entry {name}",
-            next_zh=f"在 {home / 'secrets.yml'} 中登记 {name}",
-            next_en=f"enter {name} in {home / 'secrets.yml'}",
-        )
-    return dict(found)
-
-
-def _private(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    if path.stat().st_mode & 0o077:
-        raise RegistrationError(
-            f"{path} 可被其他用户读取",
-            f"{path} can be read by others",
-            next_zh=f"执行 chmod 600 {path}",
-            next_en=f"run chmod 600 {path}",
-        )
-    content, _ = load(path)
-    return content or {}

@@ -10,6 +10,7 @@ import typer
 
 from hub import opening, screen
 from schemas.home import home, say
+from warehouse.sql import listed
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -26,12 +27,14 @@ def quality(
     from hub.standing import facts
 
     city, _ = opening.sound_city()
-    names = {s.table(n): f"{s.path}/{n}" for s, datasets in city.select(pattern) for n in datasets}
+    chosen = [(s, n) for s, datasets in city.select(pattern) for n in datasets]
+    names = {s.table(n): f"{s.path}/{n}" for s, n in chosen}
+    titles = {s.table(n): f"{s.title} · {s.datasets[n].title}" for s, n in chosen}
     with opening.lake_to_read() as lake:
         found = _newest(lake, list(names))
         blocked = [path for table, path in names.items() if table in facts(lake).held_back()]
     if docs:
-        _render(list(found.values()))
+        _render(list(found.values()), titles)
         return
     if as_json:
         screen.print_json({names[t]: r for t, r in found.items()})
@@ -45,8 +48,7 @@ def quality(
 def _newest(lake: Lake, names: list[str]) -> dict[str, dict[str, Any]]:
     """The newest result of every dataset, in GX's own shape."""
     rows = lake.cursor().execute(
-        "SELECT dataset, arg_max(result, (number, written_at)) FROM hub.findings WHERE list_contains(?, dataset) GROUP BY dataset ORDER BY dataset",
-        [names],
+        f"SELECT dataset, arg_max(result, (number, written_at)) FROM hub.findings WHERE dataset IN {listed(names)} GROUP BY dataset ORDER BY dataset"
     )
     return {dataset: json.loads(result) for dataset, result in rows.fetchall()}
 
@@ -95,21 +97,11 @@ def _cells(one: dict[str, Any]) -> list[Any]:
     from warehouse.findings import said
     from warehouse.quality import Result
 
-    config, detail = one["expectation_config"], one["result"]
-    meta = config.get("meta", {})
-    unchecked = one["exception_info"].get("raised_exception")
-    result = Result(
-        config,
-        "not checked" if unchecked else bool(one["success"]),
-        detail.get("element_count", 0),
-        detail.get("missing_count", 0),
-        detail.get("unexpected_count", 0),
-        detail.get("observed_value"),
-        reason=one["exception_info"].get("exception_message") or "",
-    )
+    result = Result.from_json(one)
+    meta = result.expectation.get("meta", {})
     severity = say(*_SEVERITIES.get(str(meta.get("severity")), ("", str(meta.get("severity", "")))))
     counts = [screen.number(result.judged), screen.number(result.unexpected_count)] if result.observed is None else ["—", "—"]
-    if unchecked:
+    if result.verdict == "not checked":
         counts = ["—", "—"]
     return [screen.cell(meta.get("field") or ""), str(meta.get("rule", "")), *counts, severity, screen.cell(say(*said(result)))]
 
@@ -117,9 +109,9 @@ def _cells(one: dict[str, Any]) -> list[Any]:
 _SEVERITIES = {"inform": ("提示", "inform"), "warn": ("警告", "warn"), "block": ("拦下", "block")}
 
 
-def _render(results: list[dict[str, Any]]) -> None:
+def _render(results: list[dict[str, Any]], titles: dict[str, str]) -> None:
     from warehouse import data_docs
 
     screen.note("正在生成，约需十几秒", "rendering; this takes some seconds")
-    index: Path = data_docs.build(results, home() / "docs" / "quality")
+    index: Path = data_docs.build(results, home() / "docs" / "quality", titles)
     screen.out().print(screen.cell(f"{index}"), soft_wrap=True)

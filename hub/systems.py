@@ -212,6 +212,4 @@ def _loosened(node: Any) -> Any:
         return {"anyOf": [made["items"], made], **({"default": made.pop("default")} if "default" in made else {})}
     if made.get("format") == "duration":
         return {**made, "format": "", "pattern": r"^\d+ (second|minute|hour|day|week|month)s?$"}
-    if made.get("type") == "number" and made.get("maximum") == 10:
-        return {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}
     return made

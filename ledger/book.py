@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ledger import processes
 from ledger.models import Agreement, Confirmation, Decision, Delivery, Receipt, Run, Stage
-from schemas.errors import HubError
+from schemas.errors import HubError, Moved
 
 ROOT = Path(__file__).resolve().parent.parent
 READING = "reading"  # the execution option of a transaction that writes nothing
@@ -90,7 +90,9 @@ class Ledger:
                 run.status, run.ended_at = ("done" if run.id in committed else "killed"), now()
                 if run.status == "killed":
                     run.message_zh, run.message_en = "运行被中断，没有写入任何数据", "the run was cut off; it has written nothing"
-                    run.next_zh, run.next_en = "无需处理，下次运行自动继续", "nothing to do; the next run takes it up"
+                    run.whose_zh, run.whose_en = Moved.whose_zh, Moved.whose_en
+                    again = f"hub sync {run.system}" if run.kind == "sync" else f"hub {run.kind}"
+                    run.next_zh, run.next_en = f"等下次运行，或现在运行 {again}", f"wait for the next run, or run {again}"
                 closed[run.id] = run.status
         return closed
 

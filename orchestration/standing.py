@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from warehouse.lake import Lake
+from warehouse.sql import listed
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def standings(lake: Lake, tables: Iterable[str]) -> dict[str, Standing]:
 
 def _newest(lake: Lake, table: str, name: str, names: list[str], where: str = "true", order: str = "number") -> dict[str, dict[str, Any]]:
     found = lake.cursor().execute(
-        f"SELECT {name}, arg_max(t, {order}) FROM {table} t WHERE {where} AND list_contains(?, {name}) GROUP BY {name}", [names]
+        f"SELECT {name}, arg_max(t, {order}) FROM {table} t WHERE {where} AND {name} IN {listed(names)} GROUP BY {name}"
     )
     return dict(found.fetchall())
 
@@ -52,8 +53,7 @@ def _newest(lake: Lake, table: str, name: str, names: list[str], where: str = "t
 def _columns(lake: Lake, names: list[str]) -> dict[str, dict[str, str]]:
     found = lake.cursor().execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE database_name = 'lake' AND schema_name = 'landing' AND list_contains(?, table_name) ORDER BY table_name, column_index",
-        [names],
+        f" WHERE database_name = 'lake' AND schema_name = 'landing' AND table_name IN {listed(names)} ORDER BY table_name, column_index"
     )
     columns: dict[str, dict[str, str]] = {}
     for table, column, kind in found.fetchall():

@@ -77,6 +77,8 @@ def _plain(node: yaml.Node | None, where: Path_, lines: dict[Path_, int], path: 
     if id(node) in seen:
         raise _at(path, lines[where], where, "不允许使用别名（&、*）", "anchors and aliases are not allowed")
     seen.add(id(node))
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _SHAPES:
+        raise _at(path, lines[where], where, f"不允许使用标签 {node.tag}", f"the tag {node.tag} is not allowed")
     if isinstance(node, yaml.MappingNode):
         made: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -92,7 +94,16 @@ def _plain(node: yaml.Node | None, where: Path_, lines: dict[Path_, int], path: 
         return made
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, (*where, n), lines, path, seen) for n, child in enumerate(node.value)]
-    return _SCALARS.construct_object(node)
+    try:
+        return _SCALARS.construct_object(node)
+    except (yaml.YAMLError, ValueError):  # a tag of its own, or a date that does not exist
+        shown = f"{node.tag.removeprefix('tag:yaml.org,2002:')} {node.value}"[:60]
+        raise _at(
+            path, lines[where], where, f"不能读作一个值（{shown}）；文字请加引号", f"is no plain value ({shown}); put text in quotes"
+        ) from None
+
+
+_SHAPES = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class _Scalars(yaml.SafeLoader):

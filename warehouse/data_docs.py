@@ -26,8 +26,11 @@ _COUNTS = ("element_count", "missing_count", "missing_percent", "unexpected_coun
 _ALSO = ("unexpected_percent_total", "unexpected_percent_nonmissing")
 
 
-def build(results: Iterable[Mapping[str, Any]], folder: Path) -> Path:
-    """Render results of `Verdict.as_json`, one for each dataset; the folder is replaced. Returns its index."""
+def build(results: Iterable[Mapping[str, Any]], folder: Path, titles: Mapping[str, str] | None = None) -> Path:
+    """Render results of `Verdict.as_json`, one for each dataset; the folder is replaced. Returns its index.
+
+    `titles` are the datasets' names for people, by table.
+    """
     if folder.exists() and not (folder / "index.html").is_file() and any(folder.iterdir()):
         raise HubError(f"{folder} 中有其他文件，不覆盖", f"{folder} holds something else; it is not replaced")
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when Great Expectations is imported
@@ -41,7 +44,7 @@ def build(results: Iterable[Mapping[str, Any]], folder: Path) -> Path:
         found = [(_kept(context, result), result) for result in results]
         context.build_data_docs()
         offline_pages.clean(site) if site.exists() else site.mkdir()
-        offline_pages.index(site, [_page(site, identifier, result) for identifier, result in found])
+        offline_pages.index(site, [_page(site, identifier, result, titles or {}) for identifier, result in found])
         if folder.exists():
             shutil.rmtree(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,7 @@ def _one(result: Mapping[str, Any]) -> Any:
     )
 
 
-def _page(site: Path, identifier: Any, result: Mapping[str, Any]) -> Page:
+def _page(site: Path, identifier: Any, result: Mapping[str, Any], titles: Mapping[str, str]) -> Page:
     """Where the pages of one result lie. A page that could not be rendered is skipped in silence, so it is looked for."""
     verdict = Verdict.from_json(result)
     *folders, name = identifier.to_tuple()
@@ -108,4 +111,4 @@ def _page(site: Path, identifier: Any, result: Mapping[str, Any]) -> Page:
     good = len(verdict.results) - len(verdict.failed) - len(verdict.unchecked)
     at = dt.datetime.fromisoformat(result["meta"]["run_id"]["run_time"])
     suite = site / "expectations" / f"{verdict.suite}.html"
-    return Page(verdict.suite, at, good, len(verdict.failed), len(verdict.unchecked), path, suite)
+    return Page(verdict.suite, titles.get(verdict.suite, ""), at, good, len(verdict.failed), len(verdict.unchecked), path, suite)

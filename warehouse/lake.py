@@ -140,7 +140,8 @@ class Lake:
             try:
                 cursor.execute("BEGIN")
                 yield cursor
-                cursor.execute("CALL ducklake_set_commit_message('lake', 'hub', ?, extra_info => ?)", [message, json.dumps({"run": run})])
+                told = f"{literal(message)}, extra_info => {literal(json.dumps({'run': run}))}"
+                cursor.execute(f"CALL ducklake_set_commit_message('lake', 'hub', {told})")
                 cursor.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):  # a COMMIT that failed has already ended the transaction

@@ -22,7 +22,7 @@ from schemas.pull import Cursor
 from schemas.registration import Dataset, System
 from warehouse.difference import difference, distinct_keys, listing, one, sift
 from warehouse.lake import Lake, table
-from warehouse.sql import literal, quoted
+from warehouse.sql import listed, literal, quoted
 from warehouse.staging import OWN, Incoming
 
 QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,
@@ -94,8 +94,7 @@ def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
         return {}
     found = lake.cursor().execute(
         'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition, c := "rows"), number), max(written_at) FILTER (WHERE complete)'
-        f" FROM hub.cursors WHERE dataset IN ({', '.join('?' * len(wanted))}) GROUP BY dataset",
-        wanted,
+        f" FROM hub.cursors WHERE dataset IN {listed(wanted)} GROUP BY dataset"
     )
     stand = {
         name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, m["d"], m["d"].partition(":")[2], complete, m["c"])
@@ -193,15 +192,14 @@ def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes
             )
     _settle(tx, name, changes, run)
     rows = one(tx, f"SELECT count(*) FROM {target}")[0]
-    tx.execute(
-        "INSERT INTO hub.cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?, ?)",
-        [
-            name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, changes.definition,
-            changes.received, changes.copies, changes.inserted, changes.updated, changes.deleted, changes.held, changes.rejected, rows,
-            changes.number if changes.first or changes.inserted or changes.updated or changes.deleted else state,
-            changes.complete,
-        ],
+    entry = (
+        name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, changes.definition,
+        changes.received, changes.copies, changes.inserted, changes.updated, changes.deleted, changes.held, changes.rejected, rows,
     )  # fmt: skip
+    state = changes.number if changes.first or changes.inserted or changes.updated or changes.deleted else state
+    tx.execute(
+        f"INSERT INTO hub.cursors VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {state}, {literal(changes.complete)})"
+    )
 
 
 def _register(tx: duckdb.DuckDBPyConnection, lake: Lake, name: str, finished: Path) -> None:
@@ -219,8 +217,8 @@ def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> 
     """New columns are added; a column whose type changed becomes text, because its type is no longer to be trusted."""
     target = table("landing", name)
     found = tx.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'landing' AND table_name = ?",
-        [name],
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        f" WHERE database_name = 'lake' AND schema_name = 'landing' AND table_name = {literal(name)}"
     )
     now = dict(found.fetchall())
     if not now:

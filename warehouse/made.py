@@ -15,6 +15,7 @@ import duckdb
 from pydantic import BaseModel
 
 from warehouse.lake import Lake
+from warehouse.sql import literal
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ def newest(lake: Lake, station: str) -> dict[str, Made]:
     """Every name of a station with its newest entry."""
     found = lake.cursor().execute(
         'SELECT name, arg_max(struct_pack(n := number, s := state, r := run, m := made_from, d := definition, c := "rows"), number)'
-        " FROM hub.made WHERE station = ? GROUP BY name",
-        [station],
+        f" FROM hub.made WHERE station = {literal(station)} GROUP BY name"
     )
     return {name: Made(m["n"], m["s"], m["r"], json.loads(m["m"]) if m["m"] else {}, m["d"], m["c"]) for name, m in found.fetchall()}
 
@@ -60,17 +60,12 @@ def append(
 ) -> int:
     """Add the next entry, in the transaction that writes the rows; returns its number."""
     row = tx.execute(
-        "SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.made WHERE station = ? AND name = ?", [station, name]
+        f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.made WHERE station = {literal(station)} AND name = {literal(name)}"
     ).fetchone()
     number, state = (int(row[0]) + 1, int(row[1])) if row else (1, 0)
     changed = inserted or updated or deleted or number == 1
-    tx.execute(
-        "INSERT INTO hub.made VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC', ?)",
-        [
-            station, name, number, run, json.dumps(dict(made_from), sort_keys=True), definition,
-            rows, inserted, updated, deleted, number if changed else state,
-        ],
-    )  # fmt: skip
+    entry = (station, name, number, run, json.dumps(dict(made_from), sort_keys=True), definition, rows, inserted, updated, deleted)
+    tx.execute(f"INSERT INTO hub.made VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {number if changed else state})")
     return number
 
 

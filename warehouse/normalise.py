@@ -61,10 +61,11 @@ def due(city: City, dataset: Dataset, name: str, landing: int, done: dict[str, M
     return not any((m.made_from, m.definition) == asked for m in looks)
 
 
-def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) -> str:
+def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *, where: str = "") -> str:
     """The one statement that turns landed rows into candidates: `_key`, the fields, and `_failed`, what could not be read.
 
     `_failed` lists (field, reason, value) of every text that has no value, and every empty field that must have one.
+    `where` names the dataset in the RegistrationError of a mapping that asks for a conversion there is not.
     """
     record = city.records[dataset.record or ""]
     fields = record.fields
@@ -75,7 +76,7 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str) ->
         if mapping is None:
             values.append(f"CAST(NULL AS {SQL_TYPES[spec.type]}) AS {column}")
             continue
-        word = _word(dataset, name, mapping, spec.type)
+        word = _word(where or dataset.title, name, mapping, spec.type)
         direct = mapping.source is not None and _widens(landed.get(mapping.source, ""), spec.type)
         came = _came(mapping, landed)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
@@ -122,21 +123,21 @@ def _widens(landed: str, wanted: str) -> bool:
 _NOTHING = 'CAST([] AS STRUCT(field VARCHAR, reason VARCHAR, "value" VARCHAR)[])'
 
 
-def _word(dataset: Dataset, field: str, mapping: FieldMap, natural: str) -> Word:
+def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
     """The conversion a mapping asks for. Raises RegistrationError naming the words there are."""
     said = mapping.conversion or natural
     word = WORDS.get(said)
     if word is None:
         raise RegistrationError(
-            f"{dataset.title}: fields.{field}.as: 没有转换 {said}；有：{'、'.join(WORDS)}",
-            f"{dataset.title}: fields.{field}.as: no conversion {said}; there are: {', '.join(WORDS)}",
+            f"{where}: fields.{field}.as: 没有转换 {said}；有：{'、'.join(WORDS)}",
+            f"{where}: fields.{field}.as: no conversion {said}; there are: {', '.join(WORDS)}",
             next_zh="修改登记后运行 hub systems validate",
             next_en="edit the registration, then run hub systems validate",
         )
     if unknown := [f for f in mapping.format if f not in word.formats]:
         raise RegistrationError(
-            f"{dataset.title}: fields.{field}.format: {said} 不认识 {'、'.join(unknown)}；可写：{'、'.join(word.formats) or '（无）'}",
-            f"{dataset.title}: fields.{field}.format: {said} does not know {', '.join(unknown)}; it knows: {', '.join(word.formats) or '(none)'}",
+            f"{where}: fields.{field}.format: {said} 不认识 {'、'.join(unknown)}；可写：{'、'.join(word.formats) or '（无）'}",
+            f"{where}: fields.{field}.format: {said} does not know {', '.join(unknown)}; it knows: {', '.join(word.formats) or '(none)'}",
             next_zh="修改登记后运行 hub systems validate",
             next_en="edit the registration, then run hub systems validate",
         )
@@ -175,7 +176,8 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     since = "true" if everything else f"_number > {before.made_from[code]}"
     rows, changes = folder / f"{code}.candidate.parquet", folder / f"{code}.accepted.parquet"
     source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
-    con.execute(f"COPY ({select(city, dataset, landed_columns, source)}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    statement = select(city, dataset, landed_columns, source, where=f"{system.path}/{name}")
+    con.execute(f"COPY ({statement}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
     candidate = f"read_parquet({literal(str(rows))})"
     good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
@@ -214,7 +216,7 @@ def _standard(lake: Lake, code: str, record: Record) -> str:
 
 
 def _deleted_since(con: duckdb.DuckDBPyConnection, code: str, number: int) -> bool:
-    row = con.execute("SELECT coalesce(sum(deleted), 0) FROM hub.cursors WHERE dataset = ? AND number > ?", [code, number]).fetchone()
+    row = con.execute(f"SELECT coalesce(sum(deleted), 0) FROM hub.cursors WHERE dataset = {literal(code)} AND number > {number}").fetchone()
     return bool(row and row[0])
 
 
@@ -282,7 +284,7 @@ def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blo
 
 def _create(tx: duckdb.DuckDBPyConnection, code: str, record: Record) -> None:
     found = tx.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'standard' AND table_name = ?", [code]
+        f"SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'standard' AND table_name = {literal(code)}"
     )
     have = {r[0] for r in found.fetchall()}
     target = table("standard", code)

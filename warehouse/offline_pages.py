@@ -59,6 +59,7 @@ class Page:
     """One line of the index."""
 
     name: str
+    title: str
     at: dt.datetime
     passed: int
     failed: int
@@ -107,6 +108,6 @@ def _line(site: Path, page: Page) -> str:
     counts = ((page.passed, "good"), (page.failed, "bad"), (page.unchecked, "unsure"))
     cells = "".join(f'<td class="{word if n else ""}">{n}</td>' for n, word in counts)
     return (
-        f'<tr><td><a href="{result}">{html.escape(page.name)}</a></td><td>{at}</td>{cells}'
+        f'<tr><td><a href="{result}">{html.escape(page.title or page.name)}</a><br><small>{html.escape(page.name)}</small></td><td>{at}</td>{cells}'
         f'<td><a href="{suite}">{say("查看", "show")}</a></td></tr>'
     )

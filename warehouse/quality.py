@@ -18,7 +18,7 @@ import duckdb
 from warehouse.carried import Step, carried
 from warehouse.expectations import ROWS, Compiled, Expectation, Refused, compiled, relation, resolved
 from warehouse.findings import said
-from warehouse.sql import listed, quoted
+from warehouse.sql import listed, literal, quoted
 
 SAMPLES = 5
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -256,13 +256,14 @@ def _plain(value: object) -> object:
 
 def last(con: duckdb.DuckDBPyConnection, table: str, run: str) -> Verdict | None:
     """What that run found of the dataset."""
-    row = con.execute("SELECT arg_max(result, written_at) FROM hub.findings WHERE dataset = ? AND run = ?", [table, run]).fetchone()
+    row = con.execute(
+        f"SELECT arg_max(result, written_at) FROM hub.findings WHERE dataset = {literal(table)} AND run = {literal(run)}"
+    ).fetchone()
     return Verdict.from_json(json.loads(row[0])) if row and row[0] else None
 
 
 def keep(tx: duckdb.DuckDBPyConnection, table: str, number: int, run: str, verdict: Verdict) -> None:
     """Write the verdict beside the rows it is about, in the caller's transaction."""
-    tx.execute(
-        "INSERT INTO hub.findings VALUES (?, ?, ?, ?, ?, ?, now() AT TIME ZONE 'UTC')",
-        [run, table, number, json.dumps(verdict.as_json(run), ensure_ascii=False, default=str), verdict.passed, verdict.blocking],
-    )
+    told = json.dumps(verdict.as_json(run), ensure_ascii=False, default=str)
+    entry = (run, table, number, told, verdict.passed, verdict.blocking)
+    tx.execute(f"INSERT INTO hub.findings VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC')")

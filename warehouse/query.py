@@ -117,8 +117,8 @@ def _open(home: Path, audience: str) -> tuple[int, int]:
     raise QueryRefused(
         f"还没有可供 {audience} 查询的版本",
         f"there is no edition for {audience} yet",
-        next_zh="先运行 hub sync 和 hub publish",
-        next_en="run hub sync and hub publish first",
+        next_zh="先运行 hub sync 和 hub publish；原样保存（raw）的数据用 hub lake query 查询",
+        next_en="run hub sync and hub publish first; data kept as they came (raw) are asked with hub lake query",
     )
 
 

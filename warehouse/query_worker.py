@@ -110,7 +110,8 @@ def judged(con: Any, sql: str) -> None:
         raise Refused("several" if statements else "empty")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise Refused("not_select", statements[0].type.name)
-    tree = json.loads(con.execute("SELECT json_serialize_sql($1)", [sql]).fetchone()[0])
+    text = "'" + sql.replace("'", "''") + "'"  # at the first parameter DuckDB imports pandas: 0.2 CPU s
+    tree = json.loads(con.execute(f"SELECT json_serialize_sql({text})").fetchone()[0])
     if tree.get("error"):
         raise Refused("not_select", sql.split(maxsplit=1)[0][:30].upper())
     internal = {r[0] for r in con.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()}

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from schemas.city import City
+from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES
 from schemas.registration import Dataset, Sample, System
 from warehouse import normalise
@@ -25,21 +26,25 @@ def check(city: City, system: System) -> list[Said]:
     said: list[Said] = []
     for name, dataset in system.datasets.items():
         if dataset.record and dataset.sample and dataset.fields:
-            said += [(f"{system.path}/{name}: {zh}", f"{system.path}/{name}: {en}") for zh, en in check_dataset(city, dataset)]
+            where = f"{system.path}/{name}"
+            try:
+                said += [(f"{where}: {zh}", f"{where}: {en}") for zh, en in check_dataset(city, dataset, where)]
+            except RegistrationError as error:
+                said.append((error.zh, error.en))
     return said
 
 
-def check_dataset(city: City, dataset: Dataset) -> list[Said]:
+def check_dataset(city: City, dataset: Dataset, where: str = "") -> list[Said]:
     con = duckdb.connect(config={"threads": 1})
     con.execute("PRAGMA disable_optimizer")  # for a handful of rows, optimizing the statement is three quarters of the work
     try:
-        found = candidates(con, city, dataset)
+        found = candidates(con, city, dataset, where)
         return [said for n, sample in enumerate(dataset.sample, 1) for said in _against(con, city, dataset, sample, found[str(n)], n)]
     finally:
         con.close()
 
 
-def candidates(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset) -> dict[str, dict[str, Any]]:
+def candidates(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, where: str = "") -> dict[str, dict[str, Any]]:
     """The candidate row of every sample, by the sample's place (from 1)."""
     names = list(dict.fromkeys(c for s in dataset.sample for c in s.given if c != "_slice"))
     rows = ", ".join(
@@ -47,7 +52,7 @@ def candidates(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset) -> 
         for n, s in enumerate(dataset.sample, 1)
     )
     source = f"(SELECT * FROM (VALUES {rows}) t(_key, _slice{''.join(', ' + quoted(c) for c in names)}))"
-    found = con.execute(normalise.select(city, dataset, dict.fromkeys(names, "VARCHAR"), source))
+    found = con.execute(normalise.select(city, dataset, dict.fromkeys(names, "VARCHAR"), source, where=where))
     columns = [c[0] for c in found.description or []]
     return {r[0]: dict(zip(columns, r, strict=True)) for r in found.fetchall()}
 

@@ -193,7 +193,7 @@ def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
     """Apply one table's changes in the caller's transaction."""
     name, target = prepared.name, table("shared", prepared.name)
     found = tx.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'shared' AND table_name = ?", [name]
+        f"SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'shared' AND table_name = {literal(name)}"
     )
     have = {r[0] for r in found.fetchall()}
     if not have:

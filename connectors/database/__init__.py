@@ -22,10 +22,10 @@ from connectors.database.receipts import write_receipts
 from connectors.database.scanner import Scanner
 from connectors.database.session import Session
 from connectors.patience import Late, within
-from connectors.secrets import Secret
 from connectors.wording import Who
 from schemas.documents import Closed
 from schemas.registration import Dataset, Read, System
+from schemas.secrets import Secret
 
 __all__ = ["WORDS", "Options", "connect", "sense"]
 

@@ -15,8 +15,8 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.secrets import Secret
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 Family = Literal["instant", "moment", "day", "number", "text"]  # with a zone, without, a date
 

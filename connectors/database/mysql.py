@@ -11,8 +11,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from connectors.database.dialects import Family, Field, plain, rows
-from connectors.secrets import Secret
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 name = "mysql"
 scanner = "mysql_scanner"

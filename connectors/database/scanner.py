@@ -16,8 +16,8 @@ from duckdb_extensions import import_extension
 
 from connectors.database.dialects import Dialect, Field
 from connectors.database.session import Unconnected
-from connectors.secrets import Secret
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 _copying = threading.Lock()  # two threads must not unpack one extension at a time
 

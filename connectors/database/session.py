@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from connectors.database.dialects import Dialect, Field, rows
-from connectors.secrets import Secret
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 # it reports, with a traceback, that the cursor of a connection that has just died could not be closed
 logging.getLogger("sqlalchemy.pool.impl.NullPool").setLevel(logging.CRITICAL)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from connectors.database.dialects import Field, plain, rows
-from connectors.secrets import Secret
 from schemas.registration import Limits
+from schemas.secrets import Secret
 
 name = "sqlite"
 scanner = "sqlite_scanner"

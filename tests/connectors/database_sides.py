@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from connectors import database
 from connectors.contract import Connector, Pull
-from connectors.secrets import Secret
 from schemas.registration import System
+from schemas.secrets import Secret
 
 
 def system(read: dict[str, Any], limits: dict[str, Any] | None = None, columns: dict[str, str] | None = None, **dataset: Any) -> System:

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from connectors import rest
-from connectors.secrets import Secret
 from schemas.registration import System
+from schemas.secrets import Secret
 
 
 class Interface:

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors import files
-from connectors.secrets import Secret
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.registration import System
+from schemas.secrets import Secret
 
 CODECS = {"utf-8": b"\xef\xbb\xbf", "gb18030": b"\x84\x31\x95\x33"}
 

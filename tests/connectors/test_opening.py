@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connectors.opening import kinds, open_system, validate
-from connectors.secrets import Secret
 from schemas.errors import HubError, RegistrationError, SourceRefused
 from schemas.registration import System
+from schemas.secrets import Secret
 
 
 @pytest.fixture(autouse=True)

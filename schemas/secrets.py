@@ -48,15 +48,15 @@ def private(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def secret(home: Path, name: str | None) -> Secret:
-    """The secret of that name. Raises SourceRefused when it is not there."""
+def secret(home: Path, name: str | None, whose: str) -> Secret:
+    """The secret of that name, for the system `whose`. Raises SourceRefused when it is not there."""
     if name is None:
         return Secret()
     found = private(home / "secrets.yml").get(name)
     if not isinstance(found, dict):
         raise SourceRefused(
-            f"没有名为 {name} 的凭据",
-            f"there is no secret named {name}",
+            f"{whose}: 没有名为 {name} 的凭据",
+            f"{whose}: there is no secret named {name}",
             next_zh=f"向系统主管部门索取账号后，在 {home / 'secrets.yml'} 中写入 {name}（文件权限 600）",
             next_en=f"ask the owner for an account, then write {name} into {home / 'secrets.yml'} (mode 600)",
         )
