@@ -16,7 +16,12 @@ from demo.tick import tick as let_pass
 from schemas.errors import HubError
 from schemas.home import home, say
 
-app = typer.Typer(name="demo", help=say("虚构城市：十二个系统的对端", "the invented city: twelve far sides"), no_args_is_help=True)
+app = typer.Typer(
+    name="demo",
+    help=say("虚构城市：十二个系统的对端", "the invented city: twelve far sides"),
+    no_args_is_help=True,
+    add_completion=False,
+)
 console = Console()
 
 

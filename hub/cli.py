@@ -43,8 +43,10 @@ class Doors(TyperGroup):
         name = args[0] if args else ""
         known = self.list_commands(ctx)
         if name and not name.startswith("-") and name not in known:
-            near = difflib.get_close_matches(name, known, 3) or known
-            ctx.fail(say(f"没有命令 {name}；是不是：{'、'.join(near)}", f"no command {name}; did you mean: {', '.join(near)}"))
+            near = difflib.get_close_matches(name, known, 3)
+            zh, en = ("是不是", "did you mean") if near else ("有", "there are")
+            there = near or known
+            ctx.fail(say(f"没有命令 {name}；{zh}：{'、'.join(there)}", f"no command {name}; {en}: {', '.join(there)}"))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -47,8 +47,7 @@ def maintain(
         ("清理的孤儿文件", "orphans removed", report.orphans),
     ):
         made.add_row(say(zh, en), screen.number(count))
-    for step, seconds in report.seconds.items():
-        made.add_row(f"{step}", f"{seconds:.1f} s")
+    made.add_row(say("用时", "took"), f"{sum(report.seconds.values()):.1f} s")
     screen.out().print(made)
 
 

@@ -45,7 +45,7 @@ def publish(
             for name in published.tables:
                 hub.ledger.decide("publish", name, by=who(), because=because.strip(), run=published.run)
         _report(hub, published)
-    raise typer.Exit(screen.FAILED if published.refused else 0)
+    raise typer.Exit(screen.FAILED if published.refused or published.failed else 0)
 
 
 def _complain(broken: dict[str, RegistrationError]) -> None:
@@ -56,8 +56,10 @@ def _complain(broken: dict[str, RegistrationError]) -> None:
 
 
 def _report(hub: Hub, published: Published) -> None:
+    screen.show_errors(published.failed)
     if not published.tables and not published.refused:
-        screen.note("共享库已是最新", "what is shared is up to date")
+        if not published.failed:
+            screen.note("共享库已是最新", "what is shared is up to date")
     else:
         numbers = [say("新增", "new"), say("更新", "updated"), say("删除", "deleted"), say("行数", "rows")]
         made = screen.table(say("共享表", "shared table"), say("名称", "title"), *numbers, say("结果", "result"), right=numbers)

@@ -61,6 +61,8 @@ def publish_assets(city: City, broken: dict[str, RegistrationError], retries: dg
                 yield dg.MaterializeResult(asset_key=key, metadata={**_said(city, name, prepared), "run": published.run})
         if published.edition is not None and EDITION in keys:
             yield dg.MaterializeResult(asset_key=EDITION, metadata={"edition": _name(published.edition), "run": published.run})
+        if published.failed:
+            raise metadata.failure(f"{PUBLISH} {len(published.failed)}", published.failed, again=False)
 
     return publish
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -153,7 +154,7 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
                 continue
             except Exception as error:  # a driver's own bug must not stop the other datasets
                 log.exception("%s/%s", system.path, name)
-                outcome.state, outcome.error = "failed", _unforeseen(system, name, error)
+                outcome.state, outcome.error = "failed", _unforeseen(f"{system.path}/{name}", "读取", "reading", error)
                 tell("failed", f"{system.path}/{name}", error=outcome.error)
                 continue
             if changes:
@@ -170,11 +171,11 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
             connector.close()
 
 
-def _unforeseen(system: System, name: str, error: Exception) -> HubError:
+def _unforeseen(what: str, doing_zh: str, doing_en: str, error: Exception) -> HubError:
     kind = type(error).__name__
     return Unforeseen(
-        f"{system.path}/{name}: 读取时出现未预料的错误（{kind}），详情见枢纽日志",
-        f"{system.path}/{name}: an unforeseen error while reading ({kind}); see the hub's log",
+        f"{what}: {doing_zh}时出现未预料的错误（{kind}），详情见枢纽日志",
+        f"{what}: an unforeseen error while {doing_en} ({kind}); see the hub's log",
         next_zh="枢纽工程师查看日志",
         next_en="hub engineers look at the log",
     )
@@ -243,16 +244,11 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             outcome = outcomes[name]
             before = done.get(outcome.table) or made.Made()
             tell("build", f"{system.path}/{name}")
-            try:
-                outcome.candidate = normalise.build(hub.lake, hub.city, system, name, before, states[outcome.table], folder)
-            except HubError as error:  # a registration's own mistake; the other datasets go on
+            if error := _checked(hub, system, name, outcome, before, states[outcome.table], folder):
                 outcome.state, outcome.error = "failed", error
                 tell("failed", f"{system.path}/{name}", error=error)
                 continue
-            suite = suites.suite(hub.city, system, name)
-            suites.save(suite, hub.home / "suites")
-            outcome.verdict = _checked(hub, outcome.candidate, suite)
-            outcome.accepted = confirmed or not outcome.verdict.blocking
+            outcome.accepted = confirmed or not outcome.blocked
             tell("checked", f"{system.path}/{name}", verdict=outcome.verdict, candidate=outcome.candidate)
         ready = [n for n in waiting if outcomes[n].candidate]
         if not ready:
@@ -266,17 +262,28 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
                 quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
 
 
-def _checked(hub: Hub, candidate: Candidate, suite: dict[str, Any]) -> Verdict:
-    """A large table is not read whole for a small step from what was accepted last."""
-    con, before = hub.lake.cursor(), candidate.before
-    return quality.check(
-        con,
-        candidate.relation,
-        suite,
-        last_rows=before.rows if before.number else None,
-        step=candidate.step,
-        before=quality.last(con, candidate.table, before.run) if candidate.step else None,
-    )
+def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made.Made, landed: int, folder: Path) -> HubError | None:
+    """The dataset's next standard rows and what their check says, or why there are none; the other datasets go on."""
+    try:
+        suite = suites.suite(hub.city, system, name)
+        suites.save(suite, hub.home / "suites")
+        candidate = normalise.build(hub.lake, hub.city, system, name, before, landed, folder)
+        con = hub.lake.cursor()
+        outcome.verdict = quality.check(
+            con,
+            candidate.relation,
+            suite,
+            last_rows=before.rows if before.number else None,
+            step=candidate.step,
+            before=quality.last(con, candidate.table, before.run) if candidate.step else None,
+        )
+    except HubError as error:  # a registration's own mistake
+        return error
+    except Exception as error:
+        log.exception("%s/%s", system.path, name)
+        return _unforeseen(f"{system.path}/{name}", "转换与检查", "converting and checking", error)
+    outcome.candidate = candidate
+    return None
 
 
 def _latest(done: made.Made | None, blocked: made.Made | None) -> made.Made | None:
@@ -306,11 +313,15 @@ class Published:
     run: str
     tables: dict[str, shared.Prepared] = field(default_factory=dict)
     refused: dict[str, shared.Prepared] = field(default_factory=dict)
+    failed: dict[str, HubError] = field(default_factory=dict)
     edition: Any = None
 
 
 def publish(hub: Hub, *, tell: Tell = _silent, audiences: Iterable[str] = ("analyst",), confirmed: bool = False) -> Published:
-    """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled."""
+    """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled.
+
+    A record type or derived table that fails stays as it was, and the others go on.
+    """
     with hub.lake.sole("publish", wait=600):
         _build_what_is_due(hub, tell)
         run = hub.ledger.start_run("publish", "")
@@ -321,9 +332,9 @@ def publish(hub: Hub, *, tell: Tell = _silent, audiences: Iterable[str] = ("anal
                 _share(hub, published, run, folder, tell, confirmed=confirmed)
             for audience in audiences:
                 published.edition = _edition(hub, audience, run, tell)
-            status = "done"
+            status = "failed" if published.failed else "done"
         finally:
-            hub.ledger.finish_run(run, status)
+            hub.ledger.finish_run(run, status, next(iter(published.failed.values()), None))
     return published
 
 
@@ -351,8 +362,9 @@ def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *
     agreed = hub.ledger.agreements()
     for name, made_from in shared.due(hub.lake, hub.city, agreed).items():
         tell("share", name)
-        prepared = shared.prepare_record(hub.lake, hub.city, name, made_from, folder)
-        (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
+        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder))
+        if prepared:
+            (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
     if published.tables:
         with hub.lake.writing("publish", run=run) as tx:
             for prepared in published.tables.values():
@@ -361,7 +373,9 @@ def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *
         states = shared.due_derived(hub.lake, derived, sql)
         if states:
             tell("derive", name)
-            prepared = shared.prepare_derived(hub.lake, derived, sql, states, folder)
+            prepared = _prepared(published, name, tell, partial(shared.prepare_derived, hub.lake, derived, sql, states, folder))
+            if not prepared:
+                continue
             with hub.lake.writing(f"derive {name}", run=run) as tx:
                 shared.write(tx, prepared, run)
             published.tables[name] = prepared
@@ -369,6 +383,19 @@ def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *
         tell("shared", name, prepared=prepared)
     for name, prepared in published.refused.items():
         tell("refused", name, prepared=prepared)
+
+
+def _prepared(published: Published, name: str, tell: Tell, make: Callable[[], shared.Prepared]) -> shared.Prepared | None:
+    """What was made, or None with the reason kept."""
+    try:
+        return make()
+    except HubError as error:
+        published.failed[name] = error
+    except Exception as error:  # too large for the memory there is, or a derived table's own division by zero
+        log.exception("shared.%s", name)
+        published.failed[name] = _unforeseen(f"shared.{name}", "汇成共享库", "sharing", error)
+    tell("failed", f"shared.{name}", error=published.failed[name])
+    return None
 
 
 def _edition(hub: Hub, audience: str, run: str, tell: Tell) -> Any:

@@ -7,6 +7,7 @@ Everything that can be wrong between two files is found here, all at once.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from schemas.documents import Closed, Path_, load, read, refused
-from schemas.errors import RegistrationError
+from schemas.errors import NotRegistered, RegistrationError
 from schemas.home import schemas_folder, systems_folder
 from schemas.records import Derived, Record, read_codes, read_derived, read_records
 from schemas.registration import Dataset, Department, System
@@ -45,8 +46,15 @@ class City:
         for system in self.systems.values():
             if path == system.path or path in system.formerly:
                 return system
-        near = "、".join(p for p in self.systems if path.split("/", maxsplit=1)[0] in p) or "、".join(self.departments)
-        raise RegistrationError(f"没有登记系统 {path}；相近的有：{near}", f"no system {path} is registered; near it: {near}")
+        near = [p for p in self.systems if path.split("/", maxsplit=1)[0] in p]
+        near = near or difflib.get_close_matches(path, [*self.systems, *self.departments], 5)
+        there = near or list(self.departments)
+        raise NotRegistered(
+            f"没有登记系统 {path}；{'相近的有' if near else '有'}：{'、'.join(there)}",
+            f"no system {path} is registered; {'near it' if near else 'there are'}: {', '.join(there)}",
+            next_zh="hub systems list 列出全部系统",
+            next_en="hub systems list lists them all",
+        )
 
     def select(self, pattern: str | None) -> list[tuple[System, list[str]]]:
         """Systems and datasets that `department[/system[/dataset]]` names; all running ones without it."""
@@ -59,7 +67,7 @@ class City:
         if len(parts) > 2:
             if parts[2] not in system.datasets:
                 known = "、".join(system.datasets)
-                raise RegistrationError(
+                raise NotRegistered(
                     f"{system.path} 没有数据集 {parts[2]}；有：{known}", f"{system.path} has no dataset {parts[2]}; it has: {known}"
                 )
             return [(system, [parts[2]])]

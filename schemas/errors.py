@@ -2,6 +2,7 @@
 
     HubError
     ├── RegistrationError    we edit the YAML
+    │   └── NotRegistered        we type another name
     ├── SourceError
     │   ├── SourceUnavailable    retried for you; the far side does not answer now
     │   │   └── SystemUnreachable    nothing of the system does: its other datasets are not tried
@@ -52,6 +53,13 @@ class RegistrationError(HubError):
 
     whose_zh = "登记人（修改登记文件）"
     whose_en = "whoever edits the registration"
+
+
+class NotRegistered(RegistrationError):
+    """A name that stands for nothing, as it was typed."""
+
+    whose_zh = "输入的人（核对名称）"
+    whose_en = "whoever typed it"
 
 
 class SourceError(HubError):

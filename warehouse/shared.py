@@ -9,14 +9,14 @@ type that would shrink beyond its guard stays as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from schemas.city import City
 from schemas.records import SQL_TYPES, Derived, Record
-from warehouse import made
+from warehouse import golden, made
 from warehouse.lake import Lake, table
 from warehouse.made import Made
 from warehouse.sql import columns, key_text, literal, quoted
@@ -45,12 +45,6 @@ class Prepared:
         return self.station == "shared" and self.before > _SMALL and self.deleted - self.inserted > self.before * SHRINK
 
 
-@dataclass
-class Published:
-    tables: dict[str, Prepared] = field(default_factory=dict)
-    refused: dict[str, Prepared] = field(default_factory=dict)
-
-
 def contributors(city: City, record: str, agreed: frozenset[str] = frozenset()) -> list[str]:
     """Dataset tables that make a shared record, the authoritative first; none whose agreement is still missing."""
     return [s.table(n) for s, n, d in city.contributors(record) if d.agreement != "required" or s.table(n) in agreed]
@@ -76,42 +70,6 @@ def _definition(record: Record, made_from: dict[str, int]) -> str:
     return made.fingerprint(record, list(made_from))
 
 
-def golden(record: Record, sources: dict[str, set[str]]) -> str:
-    """One row an identity. Every field comes from the first contributor, by authority, that has a value for it.
-
-    `sources` has the columns each contributor's table has now; a record type may have gained a field since.
-    """
-    identity = key_text([quoted(i) for i in record.identity])
-    fields = list(record.fields)
-    empty = ", ".join(f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items())
-    union = "\n    UNION ALL BY NAME\n    ".join(
-        f"SELECT {identity} AS _id, _key, {literal(source)} AS _source, {rank} AS _rank, {columns(f for f in fields if f in have)} FROM {table('standard', source)}"
-        for rank, (source, have) in enumerate(sources.items())
-    )
-    newer = f"{quoted(record.newest)} DESC NULLS LAST, " if record.newest else ""
-    picked = ",\n        ".join(f"arg_min({quoted(f)}, _place) AS {quoted(f)}" for f in fields)
-    return f"""
-WITH rows_of_all AS (
-    (SELECT NULL::VARCHAR AS _id, NULL::VARCHAR AS _key, NULL::VARCHAR AS _source, 0 AS _rank, {empty} LIMIT 0)
-    UNION ALL BY NAME
-    {union}),
-repeated AS (
-    SELECT _id FROM rows_of_all GROUP BY _id HAVING count(*) > 1),
-placed AS (
-    SELECT r.*, row_number() OVER (PARTITION BY _id ORDER BY _rank, {newer}_key) AS _place
-    FROM rows_of_all r SEMI JOIN repeated USING (_id)),
-merged AS (
-    SELECT _id,
-        {picked},
-        arg_min(_source, _place) AS _source,
-        list(struct_pack("source" := _source, "key" := _key) ORDER BY _place) AS _sources
-    FROM placed GROUP BY _id)
-SELECT _id, {columns(fields)}, _source, _sources FROM merged
-UNION ALL
-SELECT _id, {columns(fields)}, _source, [struct_pack("source" := _source, "key" := _key)] AS _sources
-FROM rows_of_all ANTI JOIN repeated USING (_id)"""
-
-
 def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path) -> Prepared:
     """Compare the next state of a shared record with what is there; writes files only. `made_from` as `due` said it."""
     record = city.records[name]
@@ -123,8 +81,8 @@ def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int],
     }
     con = lake.cursor()
     sources = {t: set(lake.columns("standard", t)) for t in made_from}
-    body = golden(record, sources) if sources else _none(types)
-    return _compare(lake, con, "shared", name, types, body, folder, made_from, _definition(record, made_from))
+    bodies = golden.statements(con, record, sources) if sources else [_none(types)]
+    return _compare(lake, con, "shared", name, types, bodies, folder, made_from, _definition(record, made_from))
 
 
 def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, int], folder: Path) -> Prepared:
@@ -133,7 +91,7 @@ def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, in
     identity = key_text([quoted(k) for k in derived.key])
     body = f"SELECT {identity} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
     con = lake.cursor()
-    return _compare(lake, con, "derived", derived.name, types, body, folder, states, made.fingerprint(derived, sql))
+    return _compare(lake, con, "derived", derived.name, types, [body], folder, states, made.fingerprint(derived, sql))
 
 
 def due_derived(lake: Lake, derived: Derived, sql: str) -> dict[str, int] | None:
@@ -158,15 +116,17 @@ def _compare(
     station: str,
     name: str,
     types: dict[str, str],
-    body: str,
+    bodies: list[str],
     folder: Path,
     made_from: dict[str, int],
     definition: str,
 ) -> Prepared:
     path = folder / f"{station}.{name}.parquet"
     cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _next AS SELECT {cast} FROM ({body}\n)")
-    count, keys = con.execute("SELECT count(*), count(DISTINCT _id) FROM _next").fetchone()
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _next ({', '.join(f'{quoted(c)} {t}' for c, t in types.items())})")
+    for body in bodies:
+        con.execute(f"INSERT INTO _next SELECT {cast} FROM ({body}\n)")
+    count, keys = con.execute("SELECT count(*), count(DISTINCT hash(_id)) FROM _next").fetchone()
     if count != keys:
         raise RuntimeError(f"shared.{name}: {count} rows for {keys} identities")
     have = lake.columns("shared", name)

@@ -28,6 +28,7 @@ class Steps(FakeSteps):
             run="r2",
             tables={} if self.refused else tables,
             refused=tables if self.refused else {},
+            failed={},
             edition=None if self.refused else SimpleNamespace(name="analyst-7.duckdb"),
         )
 
