@@ -9,6 +9,7 @@ the demo. A kind is a module of this package with `connect`, `Options` (a closed
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import importlib
 import pkgutil
@@ -16,12 +17,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 import connectors
 from connectors.contract import Connector
-from schemas.errors import RegistrationError
+from schemas.errors import NotNow, RegistrationError
 from schemas.home import home
 from schemas.registration import Connection, Read, System
 from schemas.secrets import private, secret
@@ -48,7 +50,11 @@ def kinds() -> dict[str, ModuleType]:
 
 
 def open_system(system: System, via: str = "main") -> Connector:
-    """An open connector; close it after use. Raises RegistrationError or SourceRefused before anything is asked of the far side."""
+    """An open connector; close it after use.
+
+    Raises RegistrationError, SourceRefused or, outside the system's hours, NotNow before anything is asked of the far side.
+    """
+    system = _in_its_hours(system)
     folder = home()
     connection, trusted = _connection(system, via, folder)
     how = _kind(system, connection)
@@ -64,6 +70,21 @@ def open_system(system: System, via: str = "main") -> Connector:
         ) from None
     connector: Connector = how.connect(options, system, secret(folder, connection.secret, system.path))
     return connector
+
+
+def _in_its_hours(system: System) -> System:
+    """The system with no more patience than its hours leave. Raises NotNow outside them."""
+    left = system.limits.left(dt.datetime.now(ZoneInfo(system.timezone)))
+    if left is None:
+        return system
+    if not left:
+        raise NotNow(
+            f"{system.path}: 现在不在允许读取的时段 {system.limits.window} 内，没有读取",
+            f"{system.path}: it may be read {system.limits.window} only and was not touched now",
+            next_zh="到时段内自动读取；急用请与系统主管部门商定后修改 limits.window",
+            next_en="it is read when it may be; if it cannot wait, agree on other hours with its owner and edit limits.window",
+        )
+    return system.model_copy(update={"limits": system.limits.model_copy(update={"patience": min(left, system.limits.patience)})})
 
 
 def _connection(system: System, via: str, folder: Path) -> tuple[Connection, bool]:

@@ -36,9 +36,9 @@ def gone(who: Who, missing: Iterable[str], now: Iterable[str], place_zh: str, pl
     )
 
 
-def silent(who: Who, seconds: float, what_zh: str, what_en: str) -> SourceUnavailable:
+def silent(who: Who, seconds: float, what_zh: str, what_en: str, kind: type[SourceUnavailable] = SourceUnavailable) -> SourceUnavailable:
     """Nothing came in time."""
-    return SourceUnavailable(
+    return kind(
         f"{who}: {what_zh}，{seconds:g} 秒内没有应答",
         f"{who}: {what_en} gave no answer within {seconds:g} s",
         next_zh="枢纽会自动重试；经常发生时请系统运维单位检查负载，或调大 limits.timeout",

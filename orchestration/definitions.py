@@ -6,10 +6,12 @@ A registration that is wrong is left out and shown as a failing check; the other
 reads no YAML; loading the definitions does.
 """
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -19,6 +21,7 @@ from orchestration.instance import quiet
 from orchestration.steps import Steps
 from schemas.city import City, read_city
 from schemas.errors import RegistrationError
+from schemas.registration import System
 
 quiet()
 kept_open.keep_open()
@@ -52,7 +55,10 @@ def definitions_of(city: City, broken: dict[str, RegistrationError] | None = Non
         assets=[*every, publish, registrations.REGISTRATIONS],
         asset_checks=[registrations.valid(broken)],
         jobs=[*jobs.values(), *first, publish_job, publishing.deliver_job, upkeep.upkeep_job],
-        schedules=[*(_schedule(schedule_of(s), jobs[s.code]) for s in city if s.code in jobs), _schedule("40 4 * * *", upkeep.upkeep_job)],
+        schedules=[
+            *(_schedule(schedule_of(s), jobs[s.code], s) for s in city if s.code in jobs),
+            _schedule("40 4 * * *", upkeep.upkeep_job),
+        ],
         sensors=[
             sensors.publish_what_is_due(city, loaded),
             sensors.deliver_what_is_due(city, loaded),
@@ -72,8 +78,19 @@ def _first_load(every: list[dg.AssetsDefinition]) -> Any:
     )
 
 
-def _schedule(cron: str, job: Any) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(job=job, cron_schedule=cron, execution_timezone=TIMEZONE, default_status=dg.DefaultScheduleStatus.RUNNING)
+def _schedule(cron: str, job: Any, system: System | None = None) -> dg.ScheduleDefinition:
+    """A tick outside the hours in which the system may be read is skipped."""
+
+    def may(_: Any) -> bool:
+        return system is None or system.limits.left(dt.datetime.now(ZoneInfo(system.timezone))) != dt.timedelta(0)
+
+    return dg.ScheduleDefinition(
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        should_execute=may,
+    )
 
 
 def _steps(city: City) -> dg.ResourceDefinition:

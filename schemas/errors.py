@@ -10,6 +10,7 @@
     │   │   └── AccountRefused       our account as a whole: its other datasets are not tried
     │   └── SourceChanged        it answered, but not in the shape its registration describes
     ├── Unforeseen           a fault of ours; the hub's engineers look at the log
+    ├── NotNow               outside the hours in which the far side may be read
     ├── Moved                another run was there first; nothing is lost, the next run takes it up
     ├── QueryRefused         the analyst asked for something an edition does not give
     └── DeliveryRefused      the platform's own reason, verbatim
@@ -98,6 +99,13 @@ class SourceChanged(SourceError):
 
 class Unforeseen(HubError):
     """A fault of the program. What it was stands in the log only: its text may hold a person's data."""
+
+
+class NotNow(HubError):
+    """The far side may be read at other hours only."""
+
+    whose_zh = "无需处理，到允许的时段再读"
+    whose_en = "nobody; it is read when it may be"
 
 
 class Moved(HubError):

@@ -97,15 +97,32 @@ class Owner(Closed):
     vendor: str = ""
 
 
+_WINDOW = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
+
+
 class Limits(Closed):
     """What the far side can bear."""
 
-    connections: int = Field(default=1, ge=1, le=64)
+    connections: int = Field(default=1, ge=1, le=64)  # the hub never opens more than one at a time
     rows_per_second: int | None = Field(default=None, ge=1)
     requests_per_second: float | None = Field(default=None, gt=0)
     timeout: Duration = dt.timedelta(seconds=60)  # for one answer
     patience: Duration = dt.timedelta(hours=2)  # for a whole pull
-    window: str | None = Field(default=None, pattern=r"^\d\d:\d\d-\d\d:\d\d$")  # when it may be read, for example 22:00-06:00
+    window: str | None = Field(default=None, pattern=_WINDOW)  # when it may be read, for example 22:00-06:00, in the system's time zone
+
+    @property
+    def connecting(self) -> int:
+        """Seconds for making a connection: fewer than for an answer, so that a dead host is told from a slow table."""
+        return max(2, min(int(self.timeout.total_seconds()) // 2, 30))
+
+    def left(self, now: dt.datetime) -> dt.timedelta | None:
+        """How long it may still be read at that local time: None without a window, nothing outside it."""
+        if self.window is None:
+            return None
+        opens, closes = (dt.datetime.combine(now.date(), dt.time.fromisoformat(clock), now.tzinfo) for clock in self.window.split("-"))
+        if opens >= closes:  # over midnight
+            opens, closes = (opens, closes + dt.timedelta(days=1)) if now >= closes else (opens - dt.timedelta(days=1), closes)
+        return closes - now if opens <= now < closes else dt.timedelta(0)
 
 
 class Connection(Closed):

@@ -36,7 +36,7 @@ class Candidate:
     definition: str
     before: Made
     rows: Path  # one row a changed key: fields, and what failed
-    changes: Path  # I, U and D against standard.<table>
+    changes: str  # SQL for the rows that change in standard.<table>, with `_number` and `_kind`: I, U or D
     relation: str  # SQL for the whole of standard.<table> as it would be
     step: Step | None  # how it differs from what is accepted, where that is little
     examined: int
@@ -174,7 +174,7 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     landed_columns = lake.columns("landing", code)
     standard = _standard(lake, code, record)
     since = "true" if everything else f"_number > {before.made_from[code]}"
-    rows, changes = folder / f"{code}.candidate.parquet", folder / f"{code}.accepted.parquet"
+    rows = folder / f"{code}.candidate.parquet"
     source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
     statement = select(city, dataset, landed_columns, source, where=f"{system.path}/{name}")
     con.execute(f"COPY ({statement}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
@@ -183,22 +183,22 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
     fields = columns(record.fields)
     step = None if everything else _step(con, standard, good, fields, before.rows, code, removed, folder)
-    accepted = step.gone if step else standard
-    dead = f"SELECT _key FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
-    _compare(con, record, accepted, good, dead, changes, landing)
-    counts = dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(changes))}) GROUP BY ALL").fetchall())
     examined, held, findings = con.execute(
         f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
         f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}"
     ).fetchone()
-    staged = f"read_parquet({literal(str(changes))})"
-    now = f"SELECT _key, {fields} FROM {standard}"
-    if not counts:
-        relation = f"({now})"
-    elif before.rows == 0:
-        relation = f"(SELECT _key, {fields} FROM {staged} WHERE _kind <> 'D')"
-    else:
-        relation = f"({now} t ANTI JOIN {staged} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {staged} WHERE _kind <> 'D')"
+    if before.rows:
+        accepted = step.gone if step else standard
+        dead = f"SELECT _key FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
+        changes = _compare(con, record, accepted, good, dead, folder / f"{code}.accepted.parquet", landing)
+        counts = dict(con.execute(f"SELECT _kind, count(*) FROM {changes} GROUP BY ALL").fetchall())
+        stay = f"SELECT _key, {fields} FROM {standard}"
+        come = f" t ANTI JOIN {changes} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {changes} WHERE _kind <> 'D'"
+        relation = f"({stay}{come if counts else ''})"
+    else:  # nothing to compare with: every good row is new
+        changes = f"(SELECT _key, {fields}, {landing}::BIGINT AS _number, 'I' AS _kind FROM {good})"
+        counts = {"I": examined - held}
+        relation = f"(SELECT _key, {fields} FROM {good})"
     return Candidate(
         code, record, landing, made_with, before, rows, changes, relation, step,
         examined, counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), held, findings,
@@ -234,7 +234,7 @@ def _step(
     return Step(f"(SELECT _key, {fields} FROM {standard})", f"read_parquet({literal(str(path))})", f"(SELECT _key, {fields} FROM {good})")
 
 
-def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, dead: str, path: Path, landing: int) -> None:
+def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, dead: str, path: Path, landing: int) -> str:
     """I, U and D of the good rows against the accepted versions of their keys; `dead` selects the keys that are gone."""
     fields = list(record.fields)
     here = f"hash({', '.join(f'n.{quoted(f)}' for f in fields)})"
@@ -248,6 +248,7 @@ def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good
             WHERE t._key IS NULL OR {here} <> {there}
             {gone}
         ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+    return f"read_parquet({literal(str(path))})"
 
 
 def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blocked: bool) -> None:
@@ -259,7 +260,7 @@ def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blo
     target = table("standard", code)
     _create(tx, code, record)
     changed = candidate.inserted + candidate.updated + candidate.deleted
-    staged = f"read_parquet({literal(str(candidate.changes))})"
+    staged = candidate.changes
     if changed and not blocked:
         if candidate.updated or candidate.deleted:
             tx.execute(f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM {staged} WHERE _kind <> 'I')")

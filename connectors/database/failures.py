@@ -31,11 +31,12 @@ def translated(error: BaseException, who: Who, place: str, *, password: str = ""
     """The error to raise instead; never chained to the driver's."""
     if isinstance(error, HubError):
         return error
-    if isinstance(error, Late):
-        return silent(who, error.seconds, f"数据库 {place}", f"the database {place}")
     connected = not isinstance(error, Unconnected)
     if not connected:
         error, who = error.__cause__ or error, Who(who.system)  # it is about the whole system
+    unreachable = SourceUnavailable if connected else SystemUnreachable
+    if isinstance(error, Late):
+        return silent(who, error.seconds, f"数据库 {place}", f"the database {place}", unreachable)
     if isinstance(error, FileNotFoundError):
         return SystemUnreachable(
             f"{who}: 数据库文件 {place} 不存在",
@@ -70,7 +71,6 @@ def translated(error: BaseException, who: Who, place: str, *, password: str = ""
             next_zh="枢纽会自动重试；经常发生时请为增量列建索引，或调大 limits.timeout",
             next_en="the hub tries again; if it happens often, have the cursor column indexed or raise limits.timeout",
         )
-    unreachable = SourceUnavailable if connected else SystemUnreachable
     return unreachable(
         f"{who}: 连不上数据库 {place}，或连接中断{shown[0]}",
         f"{who}: the database {place} cannot be reached or the connection broke{shown[1]}",

@@ -48,7 +48,7 @@ def arguments(options: Any, limits: Limits, timezone: str) -> dict[str, Any]:
     wait = max(2, int(limits.timeout.total_seconds()))
     said = f"SET time_zone = '{_zone(timezone)}', sql_mode = 'ANSI_QUOTES,NO_UNSIGNED_SUBTRACTION', net_write_timeout = 600"
     arguments: dict[str, Any] = {
-        "connect_timeout": min(wait, 30), "read_timeout": wait, "write_timeout": wait, "charset": "utf8mb4", "init_command": said,
+        "connect_timeout": limits.connecting, "read_timeout": wait, "write_timeout": wait, "charset": "utf8mb4", "init_command": said,
     }  # fmt: skip
     if options.ssl:
         arguments["ssl"] = {"check_hostname": options.ssl == "verify-full"}

@@ -77,7 +77,7 @@ def _escaped(value: str) -> str:
 def _words(options: Any, limits: Limits, seconds: float) -> dict[str, Any]:
     wait = max(2, int(limits.timeout.total_seconds()))
     words = {
-        "connect_timeout": min(wait, 30),
+        "connect_timeout": limits.connecting,
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from connectors.database.dialects import Dialect, Field, rows
+from connectors.patience import within
 from schemas.registration import Limits
 from schemas.secrets import Secret
 
@@ -31,7 +32,7 @@ class Session:
     def __init__(self, dialect: Dialect, options: Any, secret: Secret, limits: Limits, timezone: str) -> None:
         self._engine = engine(dialect, options, secret, limits, timezone)
         try:
-            self.connection = self._engine.connect()
+            self.connection = within(limits.connecting + 1, self._engine.connect)  # a driver may time the call only, not the greeting
         except Exception as error:
             raise Unconnected from error
         try:

@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from schemas.errors import SourceRefused, SourceUnavailable
+from schemas.errors import SourceRefused, SourceUnavailable, SystemUnreachable
 from tests import services
 from tests.connectors.database_sides import opened, read, system
 
@@ -139,12 +139,11 @@ def read_all(postgres, of, path):
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
 def test_a_host_that_takes_the_call_and_says_nothing_is_given_up(postgres, dialect):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        of = system(BY_KEY, limits={"timeout": "2 seconds"})
+        of = system(BY_KEY, limits={"timeout": "6 seconds"})
         start = time.monotonic()
-        with pytest.raises(SourceUnavailable) as caught:
+        with pytest.raises(SystemUnreachable, match="department/far"):  # so that its other datasets need not wait as well
             read(postgres, of, dialect=dialect, host="127.0.0.1", port=silent.getsockname()[1])
-        assert time.monotonic() - start < 10
-        assert "department/far/t" in caught.value.zh
+        assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("path", ["fast", "plain"])

@@ -1,15 +1,17 @@
-"""Clocks that jump, and things that happen at once: two syncs, maintenance beside everything else, a folder nobody may write to."""
+"""Clocks that jump, hours that are kept, and things that happen at once: two syncs, maintenance beside everything else, a folder nobody may write to."""
 
+import datetime as dt
 import sqlite3
 import threading
 from contextlib import closing
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from demo.province import prepare
 from orchestration import routes
 from orchestration.routes import Hub, collect, deliver
-from schemas.errors import Moved
+from schemas.errors import Moved, NotNow
 from tests.end_to_end.town import COLUMNS, SYSTEM, TABLE, Sqlite, registration, row, says
 from warehouse import query
 from warehouse.maintenance import maintain
@@ -167,3 +169,25 @@ def test_a_read_only_systems_folder_is_enough(town, far):
     finally:
         for path in (town.systems, *town.systems.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def hours(start: int, end: int) -> str:
+    """A window that begins and ends so many hours from now, by the system's clock."""
+    now = dt.datetime.now(ZoneInfo("Asia/Shanghai"))
+    return "-".join(f"{now + dt.timedelta(hours=h):%H:%M}" for h in (start, end))
+
+
+def test_a_far_side_is_not_touched_outside_its_hours(town, far):
+    far.put(row(1))
+    town.sync()
+    before = town.standing()
+    far.put(row(2))
+    content = {**registration({"table": "T"}), "limits": {"window": hours(2, 4)}}
+    town.register(content)
+    far.file.rename(away := far.file.with_suffix(".away"))  # whoever asked would be told something else
+    says(town.sync().error, NotNow, SYSTEM, content["limits"]["window"])
+    assert town.standing() == before
+    away.rename(far.file)
+    town.register({**content, "limits": {"window": hours(-2, 2)}})
+    assert town.sync().accepted
+    assert town.count() == 2

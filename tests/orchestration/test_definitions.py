@@ -1,4 +1,7 @@
+import datetime as dt
 import shutil
+from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -37,6 +40,17 @@ def test_a_running_system_has_assets_a_job_and_a_schedule_and_a_surveyed_one_not
     schedules = {s.job_name: s for s in definitions.get_repository_def().schedule_defs}
     assert set(schedules) == {"sync_civil_affairs_assistance", "sync_civil_affairs_elderly", "upkeep"}
     assert {s.execution_timezone for s in schedules.values()} == {"Asia/Shanghai"}
+
+
+def test_a_tick_outside_a_systems_hours_is_skipped():
+    now = dt.datetime.now(ZoneInfo("Asia/Shanghai"))
+    for hours, skipped in ((2, True), (-2, False)):
+        window = f"{now + dt.timedelta(hours=hours):%H:%M}-{now + dt.timedelta(hours=hours + 4):%H:%M}"
+        system = RUNNING.model_copy(update={"limits": RUNNING.limits.model_copy(update={"window": window})})
+        defined = definitions_of(replace(CITY, systems={**CITY.systems, system.path: system}))
+        with dg.instance_for_test() as instance:
+            tick = defined.resolve_schedule_def(f"sync_{system.code}_schedule").evaluate_tick(dg.build_schedule_context(instance=instance))
+        assert bool(tick.skip_message) is skipped
 
 
 def test_a_run_carries_its_system_and_a_limit_of_time(definitions):
