@@ -73,6 +73,8 @@ def show(path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM")], as_j
     facts = {
         say("部门", "department"): city.departments[system.department].title,
         say("清单编号", "inventory"): system.inventory,
+        say("联系", "contact"): " ".join(w for w in (system.owner.contact, system.owner.phone, system.owner.vendor) if w),
+        say("等保级别", "security level"): str(system.security_level or ""),
         say("协议", "protocol"): system.protocol,
         say("更新周期", "cycle"): system.cycle,
         say("调度", "schedule"): system.schedule or "",
