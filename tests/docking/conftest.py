@@ -1,13 +1,9 @@
 """The way out for every test of docking, on SQLite and on PostgreSQL."""
 
-import os
-import uuid
-
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
-from tests.docking.way_out import POSTGRES, open_path
+from tests import services
+from tests.docking.way_out import open_path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -15,20 +11,8 @@ def province_url(request):
     if request.param == "sqlite":
         yield None
         return
-    url = sa.make_url(POSTGRES).set(drivername="postgresql+psycopg")
-    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
-    name = f"province_{uuid.uuid4().hex[:12]}"
-    try:
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        if os.environ.get("HUB_REQUIRE_SERVICES") == "1":
-            raise
-        pytest.skip("no PostgreSQL at HUB_TEST_POSTGRES")
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with services.postgres() as service:
+        yield service.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The whole way out, open: a small lake, a ledger, the simulated platform."""
 
 import datetime as dt
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.docking.shared_city import ALLOWANCE, CODE, FIELDS, city, share
 from warehouse import keys
 from warehouse.lake import Lake
 
-POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.timedelta(0)
 

@@ -2,22 +2,19 @@
 
 import datetime as dt
 import multiprocessing
-import os
 import stat
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from ledger.models import Base, Delivery, Receipt
 from ledger.opening import MIGRATIONS, LedgerError, newest, open_ledger
 from schemas.errors import SourceRefused
-
-POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+from tests import services
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,21 +23,9 @@ def home(request, tmp_path, monkeypatch):
     if request.param == "sqlite":
         yield tmp_path
         return
-    url = sa.make_url(POSTGRES).set(drivername="postgresql+psycopg")
-    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
-    name = f"ledger_{uuid.uuid4().hex[:12]}"
-    try:
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        if os.environ.get("HUB_REQUIRE_SERVICES") == "1":
-            raise
-        pytest.skip("no PostgreSQL at HUB_TEST_POSTGRES")
-    monkeypatch.setenv("HUB_LEDGER", url.set(database=name).render_as_string(hide_password=False))
-    yield tmp_path
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with services.postgres() as service:
+        monkeypatch.setenv("HUB_LEDGER", service.engine.url.render_as_string(hide_password=False))
+        yield tmp_path
 
 
 @pytest.fixture
