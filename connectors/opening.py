@@ -74,7 +74,7 @@ def open_system(system: System, via: str = "main") -> Connector:
 
 def _in_its_hours(system: System) -> System:
     """The system with no more patience than its hours leave. Raises NotNow outside them."""
-    left = system.limits.left(dt.datetime.now(ZoneInfo(system.timezone)))
+    left = system.limits.left(dt.datetime.now(ZoneInfo(system.timezone)).time())
     if left is None:
         return system
     if not left:

@@ -91,7 +91,7 @@ class Ledger:
                 if run.status == "killed":
                     run.message_zh, run.message_en = "运行被中断，没有写入任何数据", "the run was cut off; it has written nothing"
                     run.whose_zh, run.whose_en = Moved.whose_zh, Moved.whose_en
-                    again = f"hub sync {run.system}" if run.kind == "sync" else f"hub {run.kind}"
+                    again = f"hub {run.kind} {run.system}".strip()
                     run.next_zh, run.next_en = f"等下次运行，或现在运行 {again}", f"wait for the next run, or run {again}"
                 closed[run.id] = run.status
         return closed

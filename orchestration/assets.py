@@ -121,11 +121,13 @@ def tag(system: System) -> str:
 
 
 def schedule_of(system: System) -> str:
-    """When the system is looked at, as five cron fields: its own word, or by its cycle at an hour of the night of its own."""
+    """When the system is looked at, as five cron fields: its own word, or by its cycle at a time of its own, at night or within its hours."""
     if system.schedule:
         return cron(system.schedule)
     spread = zlib.crc32(system.code.encode())
-    clock = f"{spread % 60} {1 + spread // 60 % 4}"
+    opens, lasts = system.limits.span or (60, 240)
+    at = (opens + spread % lasts) % 1440
+    clock = f"{at % 60} {at // 60}"
     match system.cycle:
         case "realtime":
             return "*/15 * * * *"

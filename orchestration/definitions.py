@@ -82,7 +82,7 @@ def _schedule(cron: str, job: Any, system: System | None = None) -> dg.ScheduleD
     """A tick outside the hours in which the system may be read is skipped."""
 
     def may(_: Any) -> bool:
-        return system is None or system.limits.left(dt.datetime.now(ZoneInfo(system.timezone))) != dt.timedelta(0)
+        return system is None or system.limits.left(dt.datetime.now(ZoneInfo(system.timezone)).time()) != dt.timedelta(0)
 
     return dg.ScheduleDefinition(
         job=job,

@@ -97,6 +97,7 @@ class Owner(Closed):
     vendor: str = ""
 
 
+_DAY = 24 * 60  # minutes
 _WINDOW = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 
 
@@ -115,14 +116,22 @@ class Limits(Closed):
         """Seconds for making a connection: fewer than for an answer, so that a dead host is told from a slow table."""
         return max(2, min(int(self.timeout.total_seconds()) // 2, 30))
 
-    def left(self, now: dt.datetime) -> dt.timedelta | None:
-        """How long it may still be read at that local time: None without a window, nothing outside it."""
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The window as (minute of the day when it opens, minutes it lasts)."""
         if self.window is None:
             return None
-        opens, closes = (dt.datetime.combine(now.date(), dt.time.fromisoformat(clock), now.tzinfo) for clock in self.window.split("-"))
-        if opens >= closes:  # over midnight
-            opens, closes = (opens, closes + dt.timedelta(days=1)) if now >= closes else (opens - dt.timedelta(days=1), closes)
-        return closes - now if opens <= now < closes else dt.timedelta(0)
+        opens, closes = (int(clock[:2]) * 60 + int(clock[3:]) for clock in self.window.split("-"))
+        return opens, (closes - opens) % _DAY or _DAY
+
+    def left(self, clock: dt.time) -> dt.timedelta | None:
+        """How long it may still be read at that local time of the day: None without a window, nothing outside it."""
+        if self.span is None:
+            return None
+        opens, lasts = self.span
+        now = dt.timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
+        since = (now - dt.timedelta(minutes=opens)) % dt.timedelta(days=1)
+        return max(dt.timedelta(minutes=lasts) - since, dt.timedelta(0))
 
 
 class Connection(Closed):
@@ -421,6 +430,9 @@ class System(Closed):
     def _sense(self) -> System:
         if self.stage in ("suspended", "retired") and not self.reason:
             raise ValueError("暂停或退役须写明 reason")
+        minute, hour = cron(self.schedule).split()[:2] if self.schedule else ("*", "*")
+        if hour.isdigit() and self.limits.left(dt.time(int(hour), int(minute))) == dt.timedelta(0):
+            raise ValueError(f"schedule 的时刻 {self.schedule} 不在 limits.window {self.limits.window} 之内，永远不会读取")
         if self.stage in RUNNING:
             if not self.connections:
                 raise ValueError("联调及以后须写明 connector 或 connections")

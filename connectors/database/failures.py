@@ -38,6 +38,7 @@ def translated(error: BaseException, who: Who, place: str, *, password: str = ""
     if isinstance(error, Late):
         return silent(who, error.seconds, f"数据库 {place}", f"the database {place}", unreachable)
     if isinstance(error, FileNotFoundError):
+        who = Who(who.system)
         return SystemUnreachable(
             f"{who}: 数据库文件 {place} 不存在",
             f"{who}: there is no database file {place}",

@@ -20,8 +20,13 @@ def counts(verdict: Verdict) -> list[tuple[object, ...]]:
     return [(r.verdict, r.element_count, r.missing_count, r.unexpected_count, r.observed) for r in verdict.results]
 
 
+def promising(kind: str, **more: int) -> dict[str, object]:
+    """A suite of one expectation of the column n."""
+    return {"name": "t", "expectations": [{"type": kind, "kwargs": {"column": "n", **more}, "meta": {}}], "meta": {}}
+
+
 def nasty(con: duckdb.DuckDBPyConnection, rng: random.Random, rows: int, name: str, keep: float = 1.0) -> None:
-    """A table of nasty rows; `_key` and `word` differ from row to row where `keep` says so."""
+    """A table of nasty rows, of which a share is kept."""
     nasty_rows.fill(con, rng, rows)
     con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM nasty WHERE random() < {keep}")
 
@@ -56,11 +61,7 @@ def test_a_new_value_that_stands_elsewhere_is_found() -> None:
     con = duckdb.connect()
     con.execute("CREATE TABLE stood AS SELECT 'k' || i AS _key, i AS n FROM range(9) r(i)")
     con.execute("CREATE TABLE gone AS SELECT * FROM stood WHERE n = 3")
-    suite = {
-        "name": "t",
-        "expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "n"}, "meta": {}}],
-        "meta": {},
-    }
+    suite = promising("expect_column_values_to_be_unique")
     before = quality.check(con, "stood", suite, last_rows=None)
     for value, repeated in ((3, 0), (4, 2), (99, 0), ("NULL", 0)):
         con.execute(f"CREATE OR REPLACE TABLE come AS SELECT 'k3' AS _key, {value} AS n")
@@ -71,11 +72,7 @@ def test_a_new_value_that_stands_elsewhere_is_found() -> None:
 def test_after_a_week_every_row_is_counted_again() -> None:
     con = duckdb.connect()
     con.execute("CREATE TABLE stood AS SELECT 'k' || i AS _key, i AS n FROM range(9) r(i)")
-    suite = {
-        "name": "t",
-        "expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "n"}, "meta": {}}],
-        "meta": {},
-    }
+    suite = promising("expect_column_values_to_not_be_null")
     now = quality.check(con, "stood", suite, last_rows=None)
     same = Step("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
     old = replace(now, counted_at=dt.datetime.now(dt.UTC) - carried.OLDEST - dt.timedelta(minutes=1))
@@ -86,14 +83,7 @@ def test_after_a_week_every_row_is_counted_again() -> None:
 def test_a_verdict_of_other_promises_carries_nothing() -> None:
     con = duckdb.connect()
     con.execute("CREATE TABLE stood AS SELECT 'k' || i AS _key, i AS n FROM range(9) r(i)")
-    one, other = (
-        {
-            "name": "t",
-            "expectations": [{"type": "expect_column_values_to_be_between", "kwargs": {"column": "n", "min_value": low}, "meta": {}}],
-            "meta": {},
-        }
-        for low in (0, 5)
-    )
+    one, other = (promising("expect_column_values_to_be_between", min_value=low) for low in (0, 5))
     before = quality.check(con, "stood", one, last_rows=None)
     same = Step("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
     assert quality.check(con, "stood", other, last_rows=None, step=same, before=before).results[0].unexpected_count == 5
