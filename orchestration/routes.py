@@ -16,20 +16,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from connectors.contract import Connector
 from connectors.opening import open_system
 from docking import deliver as sending
 from docking import package, receipts
 from docking.resources import leaving
-from ledger.book import Ledger
+from ledger.book import Ended, Ledger
 from ledger.models import Delivery, Receipt
 from ledger.opening import open_ledger
 from schemas import home as homes
 from schemas.city import City, read_city
 from schemas.errors import AccountRefused, HubError, Moved, SystemUnreachable, Unforeseen
 from schemas.registration import Dataset, System
+from schemas.remarks import Remark, from_json
 from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
 from warehouse.landing import Changes, Landed
@@ -80,7 +81,9 @@ class Outcome:
     state: str = "unchanged"  # unchanged, changed or failed: what the far side had for us
     error: HubError | None = None
     landed: Changes | None = None
+    station: Literal["read", "build"] = "read"  # where the error arose
     notes: dict[str, Any] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
     candidate: Candidate | None = None
     verdict: Verdict | None = None
     accepted: bool = False  # standard now stands on what is landed
@@ -120,6 +123,7 @@ def sync(
         finally:
             first = next((o.error for o in outcomes.values() if o.error), None)
             hub.ledger.finish_run(run, status, first)
+        hub.ledger.looked(run, {o.table: Ended(o.error, o.station, o.remarks) for o in outcomes.values()})
         hub.lake.tidy()
     return Synced(run, outcomes)
 
@@ -202,6 +206,7 @@ def _stage(
     pull = connector.pull(dataset, since)
     incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
     outcome.notes = incoming.notes
+    outcome.remarks += incoming.remarks
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
     same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
     return None if same else changes
@@ -245,7 +250,7 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             before = done.get(outcome.table) or made.Made()
             tell("build", f"{system.path}/{name}")
             if error := _checked(hub, system, name, outcome, before, states[outcome.table], folder):
-                outcome.state, outcome.error = "failed", error
+                outcome.state, outcome.error, outcome.station = "failed", error, "build"
                 tell("failed", f"{system.path}/{name}", error=error)
                 continue
             outcome.accepted = confirmed or not outcome.blocked
@@ -302,10 +307,23 @@ def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, te
         status = "failed"
         try:
             _build(hub, system, outcomes, run, tell, confirmed=confirmed)
-            status = "done"
+            _built(hub, run, outcomes)
+            status = "failed" if any(o.error for o in outcomes.values()) else "done"
         finally:
             hub.ledger.finish_run(run, status)
     return Synced(run, outcomes)
+
+
+def _built(hub: Hub, run: str, outcomes: dict[str, Outcome]) -> None:
+    """What building says of a dataset takes the place of what building said before, never of what reading did."""
+    before = hub.ledger.looks()
+    new = {
+        o.table: Ended(o.error, "build", from_json(look.remarks) if look else ())
+        for o in outcomes.values()
+        for look in (before.get(o.table),)
+        if o.error or (look and look.failed == "build")
+    }
+    hub.ledger.looked(run, new)
 
 
 @dataclass
