@@ -8,18 +8,27 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from schemas.errors import HubError, RegistrationError
 from schemas.registration import PROMISED, System
+from schemas.remarks import Remark, from_json
+from schemas.said import NOTHING, Said
 from warehouse import made
 from warehouse.lake import Lake, table
 from warehouse.sql import literal
 
 if TYPE_CHECKING:
     from ledger.book import Ledger
-    from ledger.models import Run, Stage
+    from ledger.models import Look, Run, Stage
     from schemas.city import City
+
+
+State = Literal["fine", "incomplete", "held", "waiting", "late", "blocked", "never", "failed", "broken", "quiet"]
+WAY: tuple[str, ...] = ("surveyed", "asked", "answered", "testing", "trial", "in_service")  # the stages in the order they are reached
+HARM: dict[State, int] = {  # what stands out more; quiet: not read at its stage
+    "quiet": 0, "fine": 1, "incomplete": 2, "held": 3, "waiting": 4, "late": 5, "never": 6, "blocked": 7, "failed": 8, "broken": 9,
+}  # fmt: skip
 
 
 @dataclass
@@ -39,6 +48,12 @@ class DatasetStanding:
     findings: int = 0  # values left empty
     blocked: bool = False  # a blocking finding keeps the newest landing out
     waiting: bool = False  # landed, and not built yet
+    state: State = "fine"
+    error: Said = NOTHING  # of its own last look
+    failing_since: dt.datetime | None = None
+    whose: Said = NOTHING
+    following: Said = NOTHING  # the next step, as it can be typed
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass
@@ -52,12 +67,13 @@ class Standing:
     since: dt.datetime | None
     cycle: str
     promised: dt.timedelta
+    reached: str  # the furthest stage of the way it has come to, whatever stage it is in now
     datasets: list[DatasetStanding] = field(default_factory=list)
     running_now: bool = False
-    error: tuple[str, str] | None = None  # of the last sync, Chinese and English
-    whose: tuple[str, str] = ("", "")
-    following: tuple[str, str] = ("", "")  # the next step
-    state: str = "fine"  # fine, held, waiting, late, blocked, never, failed, broken; quiet: not read at its stage
+    state: State = "fine"
+    error: Said = NOTHING  # of what stands out most
+    whose: Said = NOTHING
+    following: Said = NOTHING
 
     @property
     def confirmed(self) -> dt.datetime | None:
@@ -86,12 +102,12 @@ def standings(city: City, broken: Mapping[str, RegistrationError], lake: Lake | 
     """Every registered system, the broken ones too. `lake` is None before the first sync."""
     known = facts(lake) if lake else Facts()
     confirmed = ledger.confirmed()
-    stages, runs = ledger.stages(), ledger.last_runs("sync")
+    stages, runs, looks = ledger.stages(), ledger.last_runs("sync"), ledger.looks()
     found = []
     for system in city:
-        one = _standing(system, stages.get(system.path), runs.get(system.path))
-        one.datasets = [_dataset(system, name, known, confirmed) for name in system.datasets]
-        _judge(one, system, runs.get(system.path))
+        one = _standing(system, stages.get(system.path), runs.get(system.path), _reached(system, ledger))
+        one.datasets = [_dataset(system, name, known, confirmed, looks.get(system.table(name))) for name in system.datasets]
+        _sum_up(one, system, runs.get(system.path))
         found.append(one)
     return sorted(found + [_broken(path, error) for path, error in broken.items() if "/" in path], key=lambda s: s.path)
 
@@ -136,71 +152,96 @@ def _quarantine(con: Any, names: list[str]) -> dict[str, tuple[int, int, int]]:
     return {name: (held, stands, findings) for name, held, stands, findings in con.execute(union).fetchall()}
 
 
-def _standing(system: System, stage: Stage | None, run: Run | None) -> Standing:
+def _reached(system: System, ledger: Ledger) -> str:
+    """A suspended or retired system had come as far as the ledger says it had."""
+    if system.stage in WAY:
+        return system.stage
+    been = [s.stage for s in ledger.stage_history(system.path) if s.stage in WAY]
+    return max(been, key=WAY.index, default="in_service" if system.datasets else WAY[0])
+
+
+def _standing(system: System, stage: Stage | None, run: Run | None, reached: str) -> Standing:
     since = stage.since if stage and stage.stage == system.stage else None
-    one = Standing(system.path, system.title, system.department, system.stage, since, system.cycle, PROMISED[system.cycle])
+    one = Standing(system.path, system.title, system.department, system.stage, since, system.cycle, PROMISED[system.cycle], reached)
     one.running_now = bool(run and run.status == "open")
-    if run and run.status in ("failed", "killed") and run.message_zh:
-        one.error = run.message_zh, run.message_en
     return one
 
 
-def _dataset(system: System, name: str, known: Facts, confirmed: Mapping[str, tuple[dt.datetime, str]]) -> DatasetStanding:
+def _dataset(
+    system: System, name: str, known: Facts, confirmed: Mapping[str, tuple[dt.datetime, str]], look: Look | None
+) -> DatasetStanding:
     dataset, code = system.datasets[name], system.table(name)
     one = DatasetStanding(f"{system.path}/{name}", code, dataset.title, dataset.record or "")
-    cursor = known.cursors.get(code)
     one.confirmed = confirmed[code][0] if code in confirmed else None
-    if cursor is None:
-        return one
-    one.landed, one.changed = cursor["rows"], cursor["changed"]
-    one.held, one.stands, one.findings = known.quarantine.get(code, (0, 0, 0))
-    if not dataset.record:
-        return one
-    done = known.done.get(code)
-    one.standard = done.rows if done else None
-    accepted = done.made_from.get(code, 0) if done else 0
-    one.blocked = code in known.held_back()
-    one.waiting = not one.blocked and accepted < cursor["state"]
+    one.remarks = from_json(look.remarks) if look else ()
+    cursor = known.cursors.get(code)
+    if cursor is not None:
+        one.landed, one.changed = cursor["rows"], cursor["changed"]
+        one.held, one.stands, one.findings = known.quarantine.get(code, (0, 0, 0))
+    if cursor is not None and dataset.record:
+        done = known.done.get(code)
+        one.standard = done.rows if done else None
+        accepted = done.made_from.get(code, 0) if done else 0
+        one.blocked = code in known.held_back()
+        one.waiting = not one.blocked and accepted < cursor["state"]
+    _judge(one, system, look)
     return one
 
 
-_OWNER = ("系统主管部门", "the owning department")
-_ENGINEERS = (HubError.whose_zh, HubError.whose_en)
+_OWNER = Said("系统主管部门", "the owning department")
+_ENGINEERS = Said(HubError.whose_zh, HubError.whose_en)
 
 
-def _judge(one: Standing, system: System, run: Run | None) -> None:
-    """What stands out most, whose move it is, and the next step."""
-    blocked = [d.path for d in one.datasets if d.blocked]
-    held = sum(d.held for d in one.datasets)
+def _judge(one: DatasetStanding, system: System, look: Look | None) -> None:
+    """What stands out most of one dataset, whose move it is, and the next step."""
+    age = dt.datetime.now(dt.UTC) - one.confirmed if one.confirmed else None
+    late = [r for r in one.remarks if r.kind == "late"]
     if not system.running:
         one.state = "quiet"
-    elif not system.datasets:
-        one.state, one.whose, one.following = "never", _ENGINEERS, _twice(f"hub discover {one.path} --write")
-    elif one.error and run:
-        one.state, one.whose, one.following = "failed", (run.whose_zh, run.whose_en), (run.next_zh, run.next_en)
+    elif look and look.failed:
+        one.state, one.failing_since = "failed", look.since
+        one.error = Said(look.message_zh, look.message_en)
+        one.whose, one.following = Said(look.whose_zh, look.whose_en), Said(look.next_zh, look.next_en)
     elif one.confirmed is None:
-        one.state, one.whose, one.following = "never", _ENGINEERS, _twice(f"hub sync {one.path}")
-    elif blocked:
+        one.state, one.whose, one.following = "never", _ENGINEERS, _typed(f"hub sync {one.path}")
+    elif one.blocked:
         one.state, one.whose = "blocked", _OWNER
-        one.following = (
-            f'核实数据；无误则 hub accept {blocked[0]} --because "理由"',
-            f'confirm the data; if they are right, hub accept {blocked[0]} --because "…"',
+        one.following = Said(
+            f'核实数据；无误则 hub accept {one.path} --because "理由"',
+            f'confirm the data; if they are right, hub accept {one.path} --because "…"',
         )
-    elif one.late:
-        one.state, one.whose, one.following = "late", _ENGINEERS, _twice(f"hub sync {one.path}")
-    elif any(d.waiting for d in one.datasets):
-        one.state, one.whose, one.following = "waiting", _ENGINEERS, _twice(f"hub build {one.path}")
-    elif held:
-        one.state, one.whose, one.following = "held", _OWNER, _twice(f"hub quarantine {one.path}")
+    elif age and age > PROMISED[system.cycle]:
+        one.state, one.whose, one.following = "late", _ENGINEERS, _typed(f"hub sync {one.path}")
+    elif one.waiting:
+        one.state, one.whose, one.following = "waiting", _ENGINEERS, _typed(f"hub build {one.path}")
+    elif one.held:
+        one.state, one.whose, one.following = "held", _OWNER, _typed(f"hub quarantine {one.path}")
+    elif late:
+        one.state, one.whose, one.following = "incomplete", _OWNER, late[0].following
 
 
-def _twice(command: str) -> tuple[str, str]:
-    return command, command
+def _sum_up(one: Standing, system: System, run: Run | None) -> None:
+    """The system is as its worst dataset is; a run that ended before any dataset was looked at speaks for itself."""
+    worst = max(one.datasets, key=lambda d: HARM[d.state], default=None)
+    if not system.running:
+        one.state = "quiet"
+    elif worst is None:
+        one.state, one.whose, one.following = "never", _ENGINEERS, _typed(f"hub discover {one.path} --write")
+    else:
+        one.state, one.error, one.whose, one.following = worst.state, worst.error, worst.whose, worst.following
+    if system.running and one.state != "failed" and run and run.status in ("failed", "killed") and run.message_zh:
+        one.state, one.error = "failed", Said(run.message_zh, run.message_en)
+        one.whose, one.following = Said(run.whose_zh, run.whose_en), Said(run.next_zh, run.next_en)
+
+
+def _typed(command: str) -> Said:
+    return Said(command, command)
 
 
 def _broken(path: str, error: RegistrationError) -> Standing:
     lines = error.zh.splitlines(), error.en.splitlines()
-    one = Standing(path, "", path.split("/", maxsplit=1)[0], "", None, "other", PROMISED["other"], state="broken")
-    one.error = (lines[0][1].strip() if len(lines[0]) > 1 else error.zh), (lines[1][1].strip() if len(lines[1]) > 1 else error.en)
-    one.whose, one.following = (error.whose_zh, error.whose_en), (error.next_zh, error.next_en)
+    one = Standing(path, "", path.split("/", maxsplit=1)[0], "", None, "other", PROMISED["other"], "", state="broken")
+    first = [said[1].strip() if len(said) > 1 else whole for said, whole in zip(lines, (error.zh, error.en), strict=True)]
+    one.error = Said(*first)
+    one.whose, one.following = Said(error.whose_zh, error.whose_en), Said(error.next_zh, error.next_en)
     return one

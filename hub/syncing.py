@@ -134,6 +134,11 @@ def _report(tally: Tally) -> None:
     for path, outcome in tally.outcomes.items():
         if outcome.blocked and not outcome.accepted and outcome.verdict:
             _say_blocked(path, outcome)
+    for path, outcome in tally.outcomes.items():
+        for remark in outcome.remarks:
+            screen.out().print(screen.cell(f"! {path}  {remark.said}"), style="yellow")
+            if remark.following:
+                screen.out().print(screen.cell(f"    {say('下一步：', 'next: ')}{remark.following}"), soft_wrap=True)
     screen.show_errors({**{p: o.error for p, o in tally.outcomes.items() if o.error}, **tally.stopped})
     failed = sum(1 for o in tally.outcomes.values() if o.error) + len(tally.stopped)
     if failed:
