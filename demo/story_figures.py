@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from answers import why
 from demo.expected import FIGURES, figures
 from demo.page import Bar, Said, Section
 from demo.story_telling import Telling, mark
 from schemas.registration import STAGES
-from warehouse import why
 from warehouse.reasons import REASONS
 
 SHOWN = "grid_staff_full_time"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answers.standing import Standing, standings
 from demo import faults
 from demo.expected import figures
 from demo.page import Said, Section
@@ -22,7 +23,6 @@ from demo.story_province import copies
 from demo.story_telling import BAD, GOOD, HEADS, WARN, Telling, title_of
 from demo.tick import tick
 from hub import screen
-from hub.standing import Standing, standings
 from schemas.errors import HubError, Moved, SourceRefused
 from schemas.home import ROOT
 

@@ -12,7 +12,7 @@ from hub import opening, screen
 from schemas.home import home, say
 
 if TYPE_CHECKING:
-    from hub.standing import DatasetStanding, Standing
+    from answers.standing import DatasetStanding, Standing
     from schemas.city import City
     from schemas.errors import RegistrationError
 
@@ -61,7 +61,7 @@ def status(
 
 
 def _standings(city: City, broken: dict[str, RegistrationError]) -> list[Standing]:
-    from hub.standing import standings
+    from answers.standing import standings
 
     with ExitStack() as stack:
         ledger = stack.enter_context(opening.open_ledger())

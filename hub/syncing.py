@@ -14,7 +14,7 @@ from schemas.errors import HubError, RegistrationError
 from schemas.home import say
 
 if TYPE_CHECKING:
-    from hub.standing import Facts
+    from answers.standing import Facts
     from orchestration.routes import Outcome, Synced
     from schemas.registration import System
 
@@ -42,7 +42,7 @@ def sync(
     pattern: Pattern = None,
     again: Annotated[bool, typer.Option("--again", help=say("从头全部重读", "read everything anew from the beginning"))] = False,
 ) -> None:
-    from hub.standing import facts
+    from answers.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
@@ -56,7 +56,7 @@ def sync(
 
 
 def build(pattern: Pattern = None) -> None:
-    from hub.standing import facts
+    from answers.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
@@ -72,8 +72,8 @@ def accept(
     path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET")],
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why it may pass; entered in the ledger"))],
 ) -> None:
+    from answers.standing import facts
     from hub.stages import who
-    from hub.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
