@@ -35,7 +35,11 @@ def deliver(hub: Hub, *, tell: Tell = silent, again: bool = False, full: bool = 
         status = "failed"
         try:
             done.answers = _collect(hub, tell)
-            waiting = list(leaving(hub.city)) if full else package.pending(hub.lake, hub.city, hub.ledger, hub.home, again=again)
+            waiting = (
+                list(leaving(hub.city, hub.ledger.agreements()))
+                if full
+                else package.pending(hub.lake, hub.city, hub.ledger, hub.home, again=again)
+            )
             with hub.lake.reading_together() if waiting else nullcontext():
                 for table in waiting:
                     _send(hub, table, run, done, tell, again=again, full=full)
