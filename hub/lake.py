@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from hub import opening, screen
+from hub.query import Vertical
 from schemas.home import home, say
 
 app = typer.Typer(no_args_is_help=True, help=say("数据湖：概况与维护。", "The lake: what it holds, and its care."))
@@ -111,6 +112,7 @@ def query(
         Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
+    vertical: Vertical = None,
 ) -> None:
     from hub.tables import write_csv
     from warehouse.asking import selected
@@ -126,7 +128,7 @@ def query(
         elif as_json:
             screen.print_json([dict(zip(names, r, strict=True)) for r in found.fetchmany(limit)])
         else:
-            screen.print_rows(names, found.fetchmany(limit))
+            screen.print_rows(names, found.fetchmany(limit), vertical=vertical)
 
 
 def _audit(sql: str) -> None:
