@@ -16,14 +16,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 
 from schemas.home import english
-
-
-class Said(NamedTuple):
-    zh: str
-    en: str
-
-    def __str__(self) -> str:
-        return self.en if english() else self.zh
+from schemas.said import Said
 
 
 class Bar(NamedTuple):

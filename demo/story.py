@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demo import faults
-from demo.page import Said, Section, as_html, print_section
+from demo.page import Section, as_html, print_section
 from demo.sides import folder, noted
 from demo.story_analyst import analyst, findings
 from demo.story_city import forget, said, set_up
@@ -22,6 +22,7 @@ from hub import opening, screen
 from hub.progress import Told
 from schemas.errors import HubError
 from schemas.home import say
+from schemas.said import Said
 
 Chapter = Callable[[Telling, Section], None]
 TITLE = Said("联枢：从登记到省平台", "Lianshu: from a registration to the province")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from demo.expected import DISPUTES_TWICE
 from demo.expected_b import overpaid, suspected
-from demo.page import Said, Section
+from demo.page import Section
 from demo.story_telling import Telling
 from schemas.errors import QueryRefused
+from schemas.said import Said
 
 DEATHS = "SELECT town_code, people, monthly_amount, paid_amount FROM shared.allowance_after_death_by_town ORDER BY monthly_amount DESC, town_code"
 TWICE = """SELECT dispute_type, count(*) AS disputes, sum(tickets) AS tickets

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from answers import why
 from demo.expected import FIGURES, figures
-from demo.page import Bar, Said, Section
+from demo.page import Bar, Section
 from demo.story_telling import Telling, mark
 from schemas.registration import STAGES
-from warehouse import why
+from schemas.said import Said
 from warehouse.reasons import REASONS
 
 SHOWN = "grid_staff_full_time"

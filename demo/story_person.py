@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from demo.page import Said, Section
+from demo.page import Section
 from demo.province import prepare
 from demo.serve_files import drop
 from demo.sides import sides
 from demo.story_telling import Telling
 from docking.resources import leaving
+from schemas.said import Said
 from warehouse.keys import key
 from warehouse.sql import literal
 

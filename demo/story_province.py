@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from demo import faults, province
-from demo.page import Said, Section
+from demo.page import Section
 from demo.story_telling import HEADS, Telling, mark, tick_mark
 from docking import packing
 from docking.resources import Resource, leaving
 from schemas.errors import HubError
+from schemas.said import Said
 from warehouse.keys import key
 
 if TYPE_CHECKING:

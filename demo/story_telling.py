@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.city import City, made
-from demo.page import Said, Section
+from demo.page import Section
 from demo.sides import noted
 from hub.progress import Told
 from schemas.city import City as Registered
 from schemas.city import read_city
 from schemas.home import say
+from schemas.said import Said
 
 if TYPE_CHECKING:
     from demo.story_province import Copy

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answers.standing import Standing, standings
 from demo import faults
 from demo.expected import figures
-from demo.page import Said, Section
+from demo.page import Section
 from demo.story_province import copies
 from demo.story_telling import BAD, GOOD, HEADS, WARN, Telling, title_of
 from demo.tick import tick
 from hub import screen
-from hub.standing import Standing, standings
 from schemas.errors import HubError, Moved, SourceRefused
 from schemas.home import ROOT
+from schemas.said import Said
 
 if TYPE_CHECKING:
     from orchestration.routes import Hub

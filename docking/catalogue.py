@@ -46,10 +46,10 @@ class Written:
     problems: dict[str, list[str]]  # by resource code, in Chinese; such an entry is not in the import form
 
 
-def entries(city: City) -> dict[str, Entry]:
-    """One entry for every resource that may leave, by its code."""
+def entries(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Entry]:
+    """One entry for every resource that may leave, by its code. `agreed`: tables whose agreement is on file."""
     words = profile(city).catalogue
-    return {r.code: entry(city, r, words) for r in leaving(city).values()}
+    return {r.code: entry(city, r, words) for r in leaving(city, agreed).values()}
 
 
 def entry(city: City, resource: Resource, words: CatalogueWords | None = None) -> Entry:
@@ -102,9 +102,9 @@ def problems(made: dict[str, Entry]) -> dict[str, list[str]]:
     return found
 
 
-def write(city: City, folder: Path) -> Written:
+def write(city: City, folder: Path, agreed: frozenset[str] = frozenset()) -> Written:
     """Write the catalogue as JSON and as the platform's import form."""
-    made = entries(city)
+    made = entries(city, agreed)
     wrong = problems(made)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "catalogue.json").write_bytes(as_json(list(made.values())))

@@ -44,7 +44,7 @@ def pending(lake: Lake, city: City, ledger: Ledger, home: Path, *, again: bool =
     key = keys.key(home, "platform")
     return [
         table
-        for table, resource in leaving(city).items()
+        for table, resource in leaving(city, ledger.agreements()).items()
         if _ready(lake, resource, shared)
         and _due(city, resource, shared, packed, ledger.last_delivery(resource.code), definition(resource, key), again=again)
     ]
@@ -57,7 +57,7 @@ def make(
 
     `again`: also when the last one was refused and nothing has changed since. `full`: everything, whatever was taken.
     """
-    resource = _resource(city, dataset_table)
+    resource = _resource(city, dataset_table, ledger.agreements())
     key = keys.key(home, "platform")
     wanted = definition(resource, key)
     folder = home / "packages" / resource.slug
@@ -82,8 +82,8 @@ def definition(resource: Resource, key: str) -> str:
     return made.fingerprint(resource.code, marked, resource.row_key("00" * 32), [(c.name, c.sql_type, c.sql) for c in resource.columns])
 
 
-def _resource(city: City, table: str) -> Resource:
-    found = leaving(city)
+def _resource(city: City, table: str, agreed: frozenset[str]) -> Resource:
+    found = leaving(city, agreed)
     if table not in found:
         raise RegistrationError(
             f"{table} 没有共享出去的权利（未登记 resource、不予共享、需协议或系统未正式运行）",

@@ -35,7 +35,7 @@ class Statement:
 def reconcile(lake: Lake, city: City, ledger: Ledger, home: Path) -> list[Statement]:
     """One statement a resource. Reads every shared row once."""
     key = keys.key(home, "platform")
-    return [_statement(lake, ledger, resource, key) for resource in leaving(city).values()]
+    return [_statement(lake, ledger, resource, key) for resource in leaving(city, ledger.agreements()).values()]
 
 
 def _statement(lake: Lake, ledger: Ledger, resource: Resource, key: str) -> Statement:

@@ -1,7 +1,8 @@
 """Which datasets have a right to leave, and which of their columns. Nothing else in docking decides that.
 
-A dataset leaves when its system is in service, its resource is shared, and no agreement is needed for it. Of its record
-type only the fields declared `share: plain` or `share: masked` go along.
+A dataset leaves when nothing stands against it (`schemas.permission`): its system is in service, its agreement, where one
+is required, is on file, and its resource is shared. Of its record type only the fields declared `share: plain` or
+`share: masked` go along.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from schemas.city import City
 from schemas.errors import RegistrationError
+from schemas.permission import against_leaving
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, System
 from schemas.registration import Resource as Registered
@@ -68,14 +70,13 @@ def slug(code: str) -> str:
     return code.replace("/", "_")
 
 
-def leaving(city: City) -> dict[str, Resource]:
-    """{dataset table: resource} of everything that may leave, by resource code."""
+def leaving(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Resource]:
+    """{dataset table: resource} of everything that may leave, by resource code. `agreed`: tables whose agreement is on file."""
     found = [
         _resource(city, system, name, dataset)
         for system in city
-        if system.stage == "in_service"
         for name, dataset in system.datasets.items()
-        if dataset.record and dataset.resource and dataset.resource.share != "none" and dataset.agreement != "required"
+        if not against_leaving(system, name, agreed)
     ]
     return {r.table: r for r in sorted(found, key=lambda r: r.code) if r.columns}
 

@@ -24,7 +24,7 @@ def quality(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 GX 结果格式输出", "print GX results"))] = False,
 ) -> None:
-    from hub.standing import facts
+    from answers.standing import facts
 
     city, _ = opening.sound_city()
     chosen = [(s, n) for s, datasets in city.select(pattern) for n in datasets]

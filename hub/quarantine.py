@@ -75,7 +75,7 @@ def _station(word: str) -> str:
 
 
 def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[str, Any]]:
-    from warehouse import shown
+    from answers import shown
     from warehouse.lake import table
 
     record = city.records.get(system.datasets[name].record or "")
@@ -94,7 +94,8 @@ def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[
 
 def _select(lake: Lake, city: City, system: System, name: str, only: str | None, *, plain: bool) -> Any:
     """An open result: key, field, reason, value, since, the row as it is landed."""
-    from warehouse import shown, staging
+    from answers import shown
+    from warehouse import staging
     from warehouse.lake import table
 
     dataset = system.datasets[name]

@@ -12,12 +12,13 @@ from hub import opening, screen
 from schemas.home import home, say
 
 if TYPE_CHECKING:
-    from hub.standing import DatasetStanding, Standing
+    from answers.standing import DatasetStanding, Standing
     from schemas.city import City
     from schemas.errors import RegistrationError
 
 _STATES = {
     "fine": ("正常", "fine", "green"),
+    "incomplete": ("缺部分", "a part is missing", "yellow"),
     "held": ("有未通过的行", "rows held", "yellow"),
     "waiting": ("待标准化", "to be built", "yellow"),
     "late": ("超期", "late", "yellow"),
@@ -61,7 +62,7 @@ def status(
 
 
 def _standings(city: City, broken: dict[str, RegistrationError]) -> list[Standing]:
-    from hub.standing import standings
+    from answers.standing import standings
 
     with ExitStack() as stack:
         ledger = stack.enter_context(opening.open_ledger())
@@ -90,14 +91,12 @@ def _table(shown: list[Standing]) -> None:
     screen.out().print(made)
 
 
-def _move(s: Standing) -> str:
-    if not s.whose[0]:
-        return ""
-    parts = [say(*s.whose)]
-    if s.error:
-        parts.insert(0, say(*s.error).splitlines()[0])
-    if s.following[0]:
-        parts.append(f"→ {say(*s.following)}")
+def _move(s: Standing | DatasetStanding) -> str:
+    parts = [str(s.error).splitlines()[0]] if s.error else []
+    if s.whose:
+        parts.append(str(s.whose))
+    if s.following:
+        parts.append(f"→ {s.following}")
     return "\n".join(parts)
 
 
@@ -111,12 +110,14 @@ def _one(s: Standing) -> None:
     out.print(screen.cell(f"{say('阶段', 'stage')}：{say(STAGES.get(s.stage, s.stage), s.stage)}{since}"))
     out.print(screen.cell(f"{say('状态', 'state')}：{say(zh, en)}"), style=style)
     out.print(screen.cell(f"{say('距今/承诺', 'age/promise')}：{screen.age(s.age)}/{screen.age(s.promised)}"))
-    if s.error:
-        out.print(screen.cell(f"{say('最近错误', 'last error')}：{say(*s.error)}"))
-    if s.whose[0]:
-        out.print(screen.cell(f"{say('该谁处理', 'whose move')}：{say(*s.whose)}"))
-    if s.following[0]:
-        out.print(screen.cell(f"{say('下一步', 'next')}：{say(*s.following)}"))
+    if not any(d.state == s.state for d in s.datasets):  # else the datasets speak for themselves, below
+        for (zh, en), said in (
+            (("最近错误", "last error"), s.error),
+            (("该谁处理", "whose move"), s.whose),
+            (("下一步", "next"), s.following),
+        ):
+            if said:
+                out.print(screen.cell(f"{say(zh, en)}：{said}"), soft_wrap=True)
     numbers = [
         say(*t)
         for t in (
@@ -134,31 +135,55 @@ def _one(s: Standing) -> None:
         counts = [screen.number(n) for n in (d.landed, d.standard, d.held, d.stands, d.findings)]
         made.add_row(screen.cell(f"{d.path}\n{d.title}"), screen.when(d.confirmed), screen.when(d.changed), *counts, _dataset_state(d))
     out.print(made)
+    for d in s.datasets:
+        _say(d)
+
+
+def _say(d: DatasetStanding) -> None:
+    """What one dataset has to tell: its own error, whose move it is, and a next step that can be copied whole."""
+    out = screen.out()
+    if d.state in ("fine", "quiet") and not d.remarks:
+        return
+    zh, en, style = _STATES[d.state]
+    since = f"（{say('自', 'since')} {screen.when(d.failing_since)}）" if d.failing_since else ""
+    out.print(screen.cell(f"\n{d.path}  {say(zh, en)}{since}"), style=style)
+    if d.error:
+        out.print(screen.cell(f"  {d.error}"))
+    for remark in d.remarks:
+        out.print(screen.cell(f"  · {remark.said}"))
+    if d.whose:
+        out.print(screen.cell(f"  {say('该谁处理', 'whose move')}：{d.whose}"))
+    for following in dict.fromkeys(str(f) for f in (d.following, *(r.following for r in d.remarks)) if f):
+        out.print(screen.cell(f"  {say('下一步', 'next')}：{following}"), soft_wrap=True)
 
 
 def _dataset_state(d: DatasetStanding) -> str:
-    if d.landed is None:
-        return say("未同步", "never synced")
-    if d.blocked:
+    if d.state == "fine" and not d.goal:
+        return say("原样保存", "as it came")
+    if d.state == "blocked":
         return say("被拦下，沿用上次", "blocked, last rows stay")
-    if d.waiting:
-        return say("待标准化", "to be built")
-    return say("正常", "fine") if d.goal else say("原样保存", "as it came")
+    zh, en, style = _STATES[d.state]
+    return f"[{style}]{say(zh, en)}[/]"
 
 
 def _funnel(found: list[Standing], *, as_json: bool) -> None:
-    """How many systems have come how far."""
+    """How many systems have come as far as each stage, and how many have left the way."""
+    from answers.standing import WAY
     from schemas.registration import STAGES
 
-    counts = {stage: sum(s.stage == stage for s in found) for stage in STAGES}
+    reached = {stage: sum(s.reached in WAY[n:] for s in found) for n, stage in enumerate(WAY)}
+    left = {stage: sum(s.stage == stage for s in found) for stage in STAGES if stage not in WAY}
     broken = sum(s.state == "broken" for s in found)
     if as_json:
-        screen.print_json({"known": len(found), **counts, **({"broken": broken} if broken else {})})
+        screen.print_json({"known": len(found), **reached, **left, **({"broken": broken} if broken else {})})
         return
-    made = screen.table(say("阶段", "stage"), say("系统数", "systems"), "", right=[say("系统数", "systems")])
+    made = screen.table(say("到过的阶段", "stage reached"), say("系统数", "systems"), "", right=[say("系统数", "systems")])
     made.add_row(say("已知", "known"), str(len(found)), "█" * _width(len(found), len(found)), style="bold")
-    for stage, count in counts.items():
+    for stage, count in reached.items():
         made.add_row(say(STAGES[stage], stage), str(count), "█" * _width(count, len(found)))
+    for stage, count in left.items():
+        if count:
+            made.add_row(say(f"现已{STAGES[stage]}", f"now {stage}"), str(count), "", style="dim")
     if broken:
         made.add_row(say("登记有误", "wrong registration"), str(broken), "", style="red")
     screen.out().print(made)
@@ -169,9 +194,17 @@ def _width(count: int, of: int) -> int:
 
 
 def _plain(s: Standing) -> dict[str, Any]:
-    made = dataclasses.asdict(s)
-    for name in ("error", "whose", "following"):
-        twin = made.pop(name)
-        made[name] = {"zh": twin[0], "en": twin[1]} if twin and twin[0] else None
+    made: dict[str, Any] = _twins(dataclasses.asdict(s))
     made["confirmed"], made["changed"], made["age"], made["late"] = s.confirmed, s.changed, s.age, s.late
     return made
+
+
+def _twins(value: Any) -> Any:
+    """Both languages of a sentence by their names; None where there is none."""
+    from schemas.said import Said
+
+    if isinstance(value, Said):
+        return value._asdict() if value else None
+    if isinstance(value, dict):
+        return {k: _twins(v) for k, v in value.items()}
+    return [_twins(v) for v in value] if isinstance(value, list | tuple) else value

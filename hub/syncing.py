@@ -14,7 +14,7 @@ from schemas.errors import HubError, RegistrationError
 from schemas.home import say
 
 if TYPE_CHECKING:
-    from hub.standing import Facts
+    from answers.standing import Facts
     from orchestration.routes import Outcome, Synced
     from schemas.registration import System
 
@@ -42,7 +42,7 @@ def sync(
     pattern: Pattern = None,
     again: Annotated[bool, typer.Option("--again", help=say("从头全部重读", "read everything anew from the beginning"))] = False,
 ) -> None:
-    from hub.standing import facts
+    from answers.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
@@ -56,7 +56,7 @@ def sync(
 
 
 def build(pattern: Pattern = None) -> None:
-    from hub.standing import facts
+    from answers.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
@@ -72,8 +72,8 @@ def accept(
     path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET")],
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why it may pass; entered in the ledger"))],
 ) -> None:
+    from answers.standing import facts
     from hub.stages import who
-    from hub.standing import facts
     from orchestration import routes
 
     city, broken = opening.sound_city()
@@ -134,6 +134,11 @@ def _report(tally: Tally) -> None:
     for path, outcome in tally.outcomes.items():
         if outcome.blocked and not outcome.accepted and outcome.verdict:
             _say_blocked(path, outcome)
+    for path, outcome in tally.outcomes.items():
+        for remark in outcome.remarks:
+            screen.out().print(screen.cell(f"! {path}  {remark.said}"), style="yellow")
+            if remark.following:
+                screen.out().print(screen.cell(f"    {say('下一步：', 'next: ')}{remark.following}"), soft_wrap=True)
     screen.show_errors({**{p: o.error for p, o in tally.outcomes.items() if o.error}, **tally.stopped})
     failed = sum(1 for o in tally.outcomes.values() if o.error) + len(tally.stopped)
     if failed:

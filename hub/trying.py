@@ -11,7 +11,7 @@ from schemas.errors import HubError, RegistrationError
 from schemas.home import say
 
 if TYPE_CHECKING:
-    from hub.walk import Row, Walk
+    from answers.walk import Row, Walk
     from schemas.city import City
     from schemas.registration import Dataset
 
@@ -27,7 +27,7 @@ def try_(
     ] = 2,
     plain: Plain = False,
 ) -> None:
-    from hub.walk import walk
+    from answers.walk import walk
 
     city, broken = opening.sound_city()
     if "/" not in path.strip("/"):

@@ -15,10 +15,10 @@ from schemas.errors import QueryRefused
 from schemas.home import say
 
 if TYPE_CHECKING:
+    from answers.why import Explanation, Station, Step
     from schemas.city import City
     from schemas.registration import Dataset
     from warehouse.lake import Lake
-    from warehouse.why import Explanation, Station, Step
 
 
 def why(
@@ -37,7 +37,7 @@ def why(
     plain: Plain = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
 ) -> None:
-    from warehouse import why as back
+    from answers import why as back
 
     city, _ = opening.sound_city()
     if target == "?":
@@ -62,7 +62,7 @@ def why(
 
 
 def _list(city: City) -> None:
-    from warehouse.why import figures
+    from answers.why import figures
 
     made = screen.table(say("指标", "figure"), say("名称", "title"), say("记录类型", "record type"))
     for name, (_, figure) in figures(city).items():
@@ -129,7 +129,7 @@ def _open(city: City, explained: Explanation, asked: str, limit: int, *, plain: 
 
 def _rows(city: City, explained: Explanation, step: Step, limit: int, *, plain: bool) -> tuple[list[str], list[tuple[object, ...]]]:
     """The rows of a step; keys are masked as their columns are."""
-    from warehouse import shown
+    from answers import shown
     from warehouse.sql import literal, quoted
 
     con = explained.con
@@ -150,7 +150,7 @@ def _rows(city: City, explained: Explanation, step: Step, limit: int, *, plain: 
 
 
 def _source(lake: Lake, city: City, target: str) -> list[Station]:
-    from warehouse import why as back
+    from answers import why as back
 
     parts = target.strip("/").split("/")
     if len(parts) < 4:
@@ -192,7 +192,7 @@ def _stations(lake: Lake, city: City, stations: Iterable[Station], target: str, 
 
 
 def _station(lake: Lake, city: City, station: Station, path: str, dataset: Dataset | None, *, plain: bool) -> None:
-    from warehouse import shown
+    from answers import shown
 
     con = lake.cursor()
     if dataset is None:

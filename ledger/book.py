@@ -6,16 +6,18 @@ import datetime as dt
 import os
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from ledger import processes
-from ledger.models import Agreement, Confirmation, Decision, Delivery, Receipt, Run, Stage
+from ledger.models import Agreement, Confirmation, Decision, Delivery, Look, Receipt, Run, Stage
 from schemas.errors import HubError, Moved
+from schemas.remarks import Remark, as_json
 
 ROOT = Path(__file__).resolve().parent.parent
 READING = "reading"  # the execution option of a transaction that writes nothing
@@ -24,6 +26,15 @@ FOREIGN = dt.timedelta(hours=24)  # a run of another machine cannot be looked at
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a look at one dataset ended: with an error of its own at one of two stations, or well; and what it has to tell."""
+
+    error: HubError | None = None
+    station: Literal["read", "build"] = "read"
+    remarks: Sequence[Remark] = ()
 
 
 class Ledger:
@@ -160,6 +171,27 @@ class Ledger:
         with self._reading() as session:
             found = session.execute(select(Confirmation.dataset, Confirmation.confirmed_at, Confirmation.run))
             return {dataset: (at, run) for dataset, at, run in found}
+
+    # looks
+
+    def looked(self, run: str, ended: Mapping[str, Ended]) -> None:
+        """How a look at each of these datasets ended."""
+        at = now()
+        blank = dict.fromkeys(("whose_zh", "whose_en", "message_zh", "message_en", "next_zh", "next_en"), "")
+        with self._session.begin() as session:
+            for dataset, end in sorted(ended.items()):
+                row = session.get(Look, dataset) or Look(dataset=dataset, since=None)
+                row.run, row.looked_at, row.failed = run, at, end.station if end.error else ""
+                row.since = (row.since or at) if end.error else None
+                row.remarks = as_json(end.remarks)
+                for name, text in (blank | _said(end.error)).items():
+                    setattr(row, name, text)
+                session.add(row)
+
+    def looks(self) -> dict[str, Look]:
+        """The last look at every dataset, by its table."""
+        with self._reading() as session:
+            return {look.dataset: look for look in session.scalars(select(Look))}
 
     # deliveries
 

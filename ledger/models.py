@@ -5,6 +5,7 @@
     agreements      which datasets may enter what is shared (agreement: required)
     decisions       what a person let pass, who and why
     confirmations   when each dataset was last looked at, changed or not
+    looks           how the last look at each dataset ended: its own error, and what it has to tell
     deliveries      one row a package: prepared -> sent -> taken | refused
     receipts        what the platform answered, verbatim
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -113,6 +114,23 @@ class Confirmation(Base):
     confirmed_at: Mapped[dt.datetime] = mapped_column(Utc)
     changed: Mapped[bool] = mapped_column()  # whether that look brought anything
     changed_at: Mapped[dt.datetime | None] = mapped_column(Utc)  # the last look that did
+
+
+class Look(Base):
+    __tablename__ = "looks"
+
+    dataset: Mapped[str] = mapped_column(String(200), primary_key=True)  # the dataset's table name
+    run: Mapped[str] = mapped_column(String(64))
+    looked_at: Mapped[dt.datetime] = mapped_column(Utc)
+    failed: Mapped[str] = mapped_column(String(10))  # where it ended: read, build; empty when it went well
+    since: Mapped[dt.datetime | None] = mapped_column(Utc)  # the first of the looks that have failed one after the other
+    whose_zh: Mapped[str] = mapped_column(Text, default="")
+    whose_en: Mapped[str] = mapped_column(Text, default="")
+    message_zh: Mapped[str] = mapped_column(Text, default="")
+    message_en: Mapped[str] = mapped_column(Text, default="")
+    next_zh: Mapped[str] = mapped_column(Text, default="")
+    next_en: Mapped[str] = mapped_column(Text, default="")
+    remarks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # schemas.remarks, as JSON
 
 
 class Delivery(Base):

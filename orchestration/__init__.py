@@ -1,1 +1,1 @@
-"""The order of steps (routes.py, plain Python) and Dagster around it."""
+"""The order of steps (routes, plain Python) and Dagster around it."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.remarks import Remark
+
 Cursor = dict[str, Any]  # JSON; made by a connector, given back to it, read by nobody else
 
 REJECTS = pa.schema([("position", pa.int64()), ("reason", pa.string()), ("raw", pa.binary())])
@@ -37,3 +39,4 @@ class Pull:
     cursor: Cursor | None = None
     whole: frozenset[str] = frozenset()
     notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge: batches, files
+    remarks: list[Remark] = field(default_factory=list)  # what a person should know of this read; complete after the last batch

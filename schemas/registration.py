@@ -347,7 +347,9 @@ class Dataset(Closed):
     record: Name | None = None  # the record type its rows become
     raw: str | None = None  # the reason it stays as it came
     resource: Resource | None = None
-    agreement: Literal["required"] | None = None  # it is not shared before an agreement is in the ledger (hub agree)
+    agreement: Literal["required"] | None = (
+        None  # it enters nothing shared and leaves for no platform before an agreement is in the ledger (hub agree)
+    )
     read: Read | None = None
     fields: dict[Name, FieldMap] = Field(default_factory=dict)
     codes: dict[Name, dict[str, str]] = Field(default_factory=dict)  # field: {their value: ours}; the unlisted is never guessed

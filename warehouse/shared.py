@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from schemas.city import City
+from schemas.permission import against_sharing
 from schemas.records import SQL_TYPES, Derived, Record
 from warehouse import golden, made
 from warehouse.lake import Lake, table
@@ -47,7 +48,7 @@ class Prepared:
 
 def contributors(city: City, record: str, agreed: frozenset[str] = frozenset()) -> list[str]:
     """Dataset tables that make a shared record, the authoritative first; none whose agreement is still missing."""
-    return [s.table(n) for s, n, d in city.contributors(record) if d.agreement != "required" or s.table(n) in agreed]
+    return [s.table(n) for s, n, _ in city.contributors(record) if not against_sharing(s, n, agreed)]
 
 
 def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str] = frozenset()) -> dict[str, int]:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import SourceChanged
 from schemas.pull import REJECTS, Cursor, Pull
+from schemas.remarks import Remark
 
 OWN = ("_key", "_slice", "_copies", "_number", "_run")
 GROUP = 122_880  # rows in a row group, DuckDB's own size
@@ -37,6 +38,7 @@ class Incoming:
     cursor: Cursor | None
     whole: frozenset[str]
     notes: dict[str, Any]
+    remarks: tuple[Remark, ...] = ()
 
 
 def stage(pull: Pull, key: Sequence[str], path: Path, *, number: int, run: str) -> Incoming:
@@ -79,6 +81,7 @@ def stage(pull: Pull, key: Sequence[str], path: Path, *, number: int, run: str) 
         cursor=pull.cursor,
         whole=pull.whole,
         notes=dict(pull.notes),
+        remarks=tuple(pull.remarks),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from answers import why
 from demo.city import City
 from demo.expected import DISPUTES_TWICE, FIGURES, PLANTED, figures
 from schemas.city import read_city
 from tests.demo.city_lake import SYSTEMS, module, publish, said, sync
-from warehouse import why
 from warehouse.lake import Lake
 
 SCALE = 0.01

@@ -74,7 +74,7 @@ def row(n, **changed):
     }  # fmt: skip
 
 
-def share(lake: Lake, where: City, **tables):
+def share(lake: Lake, where: City, agreed=frozenset(), **tables):
     """Make these the accepted rows of each dataset table, and publish."""
     run = uuid.uuid4().hex
     fields = where.records["person"].fields
@@ -90,6 +90,6 @@ def share(lake: Lake, where: City, **tables):
                 tx.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
             made.append(tx, "standard", name, run, made_from={name: 1}, definition="d", rows=len(rows), inserted=1)
     with lake.stage(run) as folder:
-        prepared = shared.prepare_record(lake, where, "person", shared.due(lake, where)["person"], folder)
+        prepared = shared.prepare_record(lake, where, "person", shared.due(lake, where, agreed)["person"], folder)
         with lake.writing("publish", run=run) as tx:
             shared.write(tx, prepared, run)

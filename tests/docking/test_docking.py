@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from docking.resources import leaving
 from schemas.errors import RegistrationError
+from schemas.registration import Dataset
 from tests.docking.shared_city import ALLOWANCE, CODE, FIELDS, PENSION, city, record, row, system
+from warehouse.shared import contributors
 
 
 def test_the_provinces_copy_equals_the_shared_dataset_after_everything_and_after_changes(way):
@@ -207,8 +209,6 @@ def test_a_resource_without_rows_sends_nothing_until_it_has_some(small):
 
 
 def test_what_has_no_right_to_leave_is_not_packed(small):
-    from schemas.registration import Dataset
-
     none = system("human_resources/pension", "306009/000007", share="none", basis="某法第一条", condition="")
     needs = system("civil_affairs/elderly", "306012/000002")
     dataset = Dataset.model_validate({**needs.datasets["person"].model_dump(by_alias=True), "agreement": "required"})
@@ -219,3 +219,21 @@ def test_what_has_no_right_to_leave_is_not_packed(small):
     assert small.pending() == []
     with pytest.raises(RegistrationError):
         small.make()
+
+
+def test_a_required_agreement_opens_both_ways_and_its_end_closes_both(small):
+    assistance = system("civil_affairs/assistance", CODE)
+    bound = Dataset.model_validate({**assistance.datasets["person"].model_dump(by_alias=True), "agreement": "required"})
+    small.city = city(systems=[assistance.model_copy(update={"datasets": {"person": bound}})])
+
+    def may():
+        agreed = small.ledger.agreements()
+        return list(leaving(small.city, agreed)), contributors(small.city, "person", agreed)
+
+    assert may() == ([], [])
+    small.ledger.agree(ALLOWANCE, note="某办函〔2026〕1号")
+    assert may() == ([ALLOWANCE], [ALLOWANCE])
+    small.share(**{ALLOWANCE: [row(1)]})
+    assert small.pending() == [ALLOWANCE]
+    small.ledger.agree(ALLOWANCE, on_file=False)
+    assert may() == ([], [])

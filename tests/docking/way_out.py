@@ -29,7 +29,7 @@ class Path_:
     province: Province
 
     def share(self, **tables):
-        share(self.lake, self.city, **tables)
+        share(self.lake, self.city, self.ledger.agreements(), **tables)
 
     def make(self, table=ALLOWANCE, **more):
         return make(self.lake, self.city, self.ledger, self.home, table, "run", **more)

@@ -10,7 +10,7 @@ import pytest
 
 from demo.province import prepare
 from orchestration import routes
-from orchestration.routes import Hub, collect, deliver
+from orchestration.routes import Hub, collect, deliver, syncing
 from schemas.errors import Moved, NotNow
 from tests.end_to_end.town import COLUMNS, SYSTEM, TABLE, Sqlite, registration, row, says
 from warehouse import query
@@ -50,7 +50,7 @@ def test_a_reconciliation_finds_by_itself_what_a_jump_has_hidden(town, clock, mo
     clock.put(row(10, GX="2026-01-01 08:00:00"))
     town.sync()
     assert town.count() == 9
-    monkeypatch.setitem(routes._RECONCILE, "daily", -routes._RECONCILE["daily"])  # tomorrow
+    monkeypatch.setitem(syncing._RECONCILE, "daily", -syncing._RECONCILE["daily"])  # tomorrow
     town.sync()
     assert town.count() == 10
     clock.run("DELETE FROM T WHERE NO = '1'")

@@ -78,6 +78,25 @@ def test_one_unreachable_system_leaves_the_others_done(city):
     assert city.hub("discover", "civil_affairs/homes").exit_code == 1
 
 
+def test_every_dataset_says_its_own_state_error_and_next_step(city):
+    city.write("civil_affairs/assistance", REGISTRATION.replace("table: T_NOTE, key: [ID]", "table: T_GONE, key: [ID]"))
+    city.people(range(21, 22), SFZH="12345")
+    assert city.hub("sync").exit_code == 1
+    [standing] = json.loads(city.hub("status", "civil_affairs", "--json").stdout)
+    person, note = standing["datasets"]
+    assert (standing["state"], person["state"], note["state"]) == ("failed", "held", "failed")
+    assert person["error"] is None
+    assert "T_GONE" in note["error"]["zh"]
+    assert note["failing_since"]
+    shown = city.hub("status", "civil_affairs/assistance").output
+    assert "civil_affairs/assistance/note  失败" in shown
+    assert "hub quarantine civil_affairs/assistance/person" in shown
+    city.write("civil_affairs/assistance", REGISTRATION)
+    assert city.hub("sync").exit_code == 0
+    [standing] = json.loads(city.hub("status", "civil_affairs", "--json").stdout)
+    assert [d["state"] for d in standing["datasets"]] == ["held", "fine"]
+
+
 def test_a_wrong_registration_stops_its_own_system_and_what_is_shared_stays(city):
     city.write("civil_affairs/other", REGISTRATION.replace("救助", "救济").replace("title: 备注", "title: 附注"))
     connections = city.home / "connections.yml"
@@ -220,11 +239,11 @@ def test_stages_and_agreements_are_dated_in_the_ledger(city):
     assert city.hub("agree", "civil_affairs/assistance/person", "--note", "2026 第 3 号").exit_code == 0
 
 
-def test_the_funnel_counts_every_system_by_stage(city):
+def test_the_funnel_counts_every_system_that_reached_a_stage(city):
     city.write("civil_affairs/homes", "title: 养老\nstage: surveyed\n")
     assert json.loads(city.hub("status", "--funnel", "--json").stdout)["known"] == 2
     counts = json.loads(city.hub("status", "--funnel", "--json").stdout)
-    assert (counts["surveyed"], counts["in_service"]) == (1, 1)
+    assert (counts["surveyed"], counts["asked"], counts["in_service"]) == (2, 1, 1)  # whoever is in service was once surveyed
     assert city.hub("sync", "civil_affairs/homes").exit_code == 2
     assert "尚未接入" in city.hub("status").output
     city.write("education/_department", "title: 教育局\n")

@@ -11,7 +11,7 @@ from tests.orchestration import small_city
 LOOK = """
 import sys
 from pathlib import Path
-from hub.standing import facts
+from answers.standing import facts
 from orchestration.routes import Hub, publish
 from schemas.city import read_city
 hub = Hub.open(Path(sys.argv[1]), read_city(Path(sys.argv[2]), Path(sys.argv[3])))

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from answers import why
 from schemas.records import Derived
 from tests.warehouse.far_side import accept, city, id_number, land, pull_of, row, rows_of, system
-from warehouse import shared, why
+from warehouse import shared
 from warehouse.lake import Lake
 
 FIRST, SECOND = system("public_security/population"), system("civil_affairs/assistance")

@@ -1,75 +1,31 @@
-"""The order of steps, in plain Python: for one system, and for what is shared. Dagster and the command line call these.
+"""One system, from its far side to the standard library.
 
-    sync      pull -> land -> (acknowledge) -> build -> check -> accept      one system, alone, one commit each
-    publish   build what is due -> shared -> derived -> edition               everything
-    deliver   package -> platform;  receipts   platform -> ledger
-
-Each asks only what is due. A kill between two steps, a changed mapping and a sync by hand are the same ordinary case.
+pull -> land -> (acknowledge) -> build -> check -> accept      one commit for what landed, one for what passed
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from connectors.contract import Connector
 from connectors.opening import open_system
-from docking import deliver as sending
-from docking import package, receipts
-from docking.resources import leaving
-from ledger.book import Ledger
-from ledger.models import Delivery, Receipt
-from ledger.opening import open_ledger
-from schemas import home as homes
-from schemas.city import City, read_city
-from schemas.errors import AccountRefused, HubError, Moved, SystemUnreachable, Unforeseen
+from ledger.book import Ended
+from orchestration.routes.opened import Hub, Tell, silent, unforeseen
+from schemas.errors import AccountRefused, HubError, SystemUnreachable
 from schemas.registration import Dataset, System
-from warehouse import editions, landing, made, normalise, quality, shared, staging, suites
-from warehouse.lake import Lake
+from schemas.remarks import Remark, from_json
+from warehouse import landing, made, normalise, quality, staging, suites
 from warehouse.landing import Changes, Landed
 from warehouse.normalise import Candidate
 from warehouse.quality import Verdict
 
 log = logging.getLogger("lianshu")
 _RECONCILE = {"daily": dt.timedelta(days=1), "weekly": dt.timedelta(days=7), "monthly": dt.timedelta(days=30)}
-
-
-@dataclass(frozen=True)
-class Hub:
-    """Everything a route needs, open."""
-
-    home: Path
-    city: City
-    lake: Lake
-    ledger: Ledger
-
-    @classmethod
-    def open(cls, home: Path | None = None, city: City | None = None) -> Hub:
-        """Open the lake and the ledger, and mend the ledger from the lake after a crash."""
-        home = home or homes.home()
-        hub = cls(home, city or read_city(), Lake(home), open_ledger(home))
-        hub.ledger.mend(hub.lake.committed())
-        return hub
-
-    def close(self) -> None:
-        self.lake.close()
-        self.ledger.close()
-
-
-class Tell(Protocol):
-    """Told of every step as it happens."""
-
-    def __call__(self, step: str, name: str, **facts: Any) -> None: ...
-
-
-def _silent(step: str, name: str, **facts: Any) -> None:
-    log.debug("%s %s %s", step, name, facts)
 
 
 @dataclass
@@ -80,7 +36,9 @@ class Outcome:
     state: str = "unchanged"  # unchanged, changed or failed: what the far side had for us
     error: HubError | None = None
     landed: Changes | None = None
+    station: Literal["read", "build"] = "read"  # where the error arose
     notes: dict[str, Any] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
     candidate: Candidate | None = None
     verdict: Verdict | None = None
     accepted: bool = False  # standard now stands on what is landed
@@ -101,7 +59,7 @@ class Synced:
 
 
 def sync(
-    hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = _silent, run: str | None = None, again: bool = False
+    hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = silent, run: str | None = None, again: bool = False
 ) -> Synced:
     """Read one system and accept what passes. A dataset that fails leaves the others done.
 
@@ -120,6 +78,7 @@ def sync(
         finally:
             first = next((o.error for o in outcomes.values() if o.error), None)
             hub.ledger.finish_run(run, status, first)
+        hub.ledger.looked(run, {o.table: Ended(o.error, o.station, o.remarks) for o in outcomes.values()})
         hub.lake.tidy()
     return Synced(run, outcomes)
 
@@ -154,7 +113,7 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
                 continue
             except Exception as error:  # a driver's own bug must not stop the other datasets
                 log.exception("%s/%s", system.path, name)
-                outcome.state, outcome.error = "failed", _unforeseen(f"{system.path}/{name}", "读取", "reading", error)
+                outcome.state, outcome.error = "failed", unforeseen(f"{system.path}/{name}", "读取", "reading", error)
                 tell("failed", f"{system.path}/{name}", error=outcome.error)
                 continue
             if changes:
@@ -169,16 +128,6 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
     finally:
         for connector in opened.values():
             connector.close()
-
-
-def _unforeseen(what: str, doing_zh: str, doing_en: str, error: Exception) -> HubError:
-    kind = type(error).__name__
-    return Unforeseen(
-        f"{what}: {doing_zh}时出现未预料的错误（{kind}），详情见枢纽日志",
-        f"{what}: an unforeseen error while {doing_en} ({kind}); see the hub's log",
-        next_zh="枢纽工程师查看日志",
-        next_en="hub engineers look at the log",
-    )
 
 
 def _stage(
@@ -202,6 +151,7 @@ def _stage(
     pull = connector.pull(dataset, since)
     incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
     outcome.notes = incoming.notes
+    outcome.remarks += incoming.remarks
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
     same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
     return None if same else changes
@@ -245,7 +195,7 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
             before = done.get(outcome.table) or made.Made()
             tell("build", f"{system.path}/{name}")
             if error := _checked(hub, system, name, outcome, before, states[outcome.table], folder):
-                outcome.state, outcome.error = "failed", error
+                outcome.state, outcome.error, outcome.station = "failed", error, "build"
                 tell("failed", f"{system.path}/{name}", error=error)
                 continue
             outcome.accepted = confirmed or not outcome.blocked
@@ -281,7 +231,7 @@ def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made
         return error
     except Exception as error:
         log.exception("%s/%s", system.path, name)
-        return _unforeseen(f"{system.path}/{name}", "转换与检查", "converting and checking", error)
+        return unforeseen(f"{system.path}/{name}", "转换与检查", "converting and checking", error)
     outcome.candidate = candidate
     return None
 
@@ -293,7 +243,7 @@ def _latest(done: made.Made | None, blocked: made.Made | None) -> made.Made | No
     return blocked if sum(blocked.made_from.values()) > sum(done.made_from.values()) else done
 
 
-def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = _silent, confirmed: bool = False) -> Synced:
+def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, tell: Tell = silent, confirmed: bool = False) -> Synced:
     """Make what is due from what is landed. `confirmed`: a person has looked at a blocking finding and lets it pass."""
     names = [n for n in datasets or system.datasets if system.datasets[n].record]
     outcomes = {n: Outcome(system.table(n)) for n in names}
@@ -302,159 +252,20 @@ def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, te
         status = "failed"
         try:
             _build(hub, system, outcomes, run, tell, confirmed=confirmed)
-            status = "done"
+            _built(hub, run, outcomes)
+            status = "failed" if any(o.error for o in outcomes.values()) else "done"
         finally:
             hub.ledger.finish_run(run, status)
     return Synced(run, outcomes)
 
 
-@dataclass
-class Published:
-    run: str
-    tables: dict[str, shared.Prepared] = field(default_factory=dict)
-    refused: dict[str, shared.Prepared] = field(default_factory=dict)
-    failed: dict[str, HubError] = field(default_factory=dict)
-    edition: Any = None
-
-
-def publish(hub: Hub, *, tell: Tell = _silent, audiences: Iterable[str] = ("analyst",), confirmed: bool = False) -> Published:
-    """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled.
-
-    A record type or derived table that fails stays as it was, and the others go on.
-    """
-    with hub.lake.sole("publish", wait=600):
-        _build_what_is_due(hub, tell)
-        run = hub.ledger.start_run("publish", "")
-        published = Published(run)
-        status = "failed"
-        try:
-            with hub.lake.stage(run) as folder:
-                _share(hub, published, run, folder, tell, confirmed=confirmed)
-            for audience in audiences:
-                published.edition = _edition(hub, audience, run, tell)
-            status = "failed" if published.failed else "done"
-        finally:
-            hub.ledger.finish_run(run, status, next(iter(published.failed.values()), None))
-    return published
-
-
-def _build_what_is_due(hub: Hub, tell: Tell) -> None:
-    """A mapping that changed, or a kill between landing and accept, is caught up here without the far side."""
-    states = made.landing_states(hub.lake)
-    done, blocked = made.newest(hub.lake, "standard"), made.newest(hub.lake, "blocked")
-    for system in hub.city:
-        waiting = [
-            n
-            for n, d in system.datasets.items()
-            if system.running
-            and d.record
-            and system.table(n) in states
-            and normalise.due(hub.city, d, system.table(n), states[system.table(n)], done, blocked)
-        ]
-        if waiting:
-            try:
-                build(hub, system, waiting, tell=tell)
-            except Moved:
-                log.info("%s is being synced; it is published next time", system.path)
-
-
-def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool) -> None:
-    agreed = hub.ledger.agreements()
-    for name, made_from in shared.due(hub.lake, hub.city, agreed).items():
-        tell("share", name)
-        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder))
-        if prepared:
-            (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
-    if published.tables:
-        with hub.lake.writing("publish", run=run) as tx:
-            for prepared in published.tables.values():
-                shared.write(tx, prepared, run)
-    for name, (derived, sql) in hub.city.derived.items():
-        states = shared.due_derived(hub.lake, derived, sql)
-        if states:
-            tell("derive", name)
-            prepared = _prepared(published, name, tell, partial(shared.prepare_derived, hub.lake, derived, sql, states, folder))
-            if not prepared:
-                continue
-            with hub.lake.writing(f"derive {name}", run=run) as tx:
-                shared.write(tx, prepared, run)
-            published.tables[name] = prepared
-    for name, prepared in published.tables.items():
-        tell("shared", name, prepared=prepared)
-    for name, prepared in published.refused.items():
-        tell("refused", name, prepared=prepared)
-
-
-def _prepared(published: Published, name: str, tell: Tell, make: Callable[[], shared.Prepared]) -> shared.Prepared | None:
-    """What was made, or None with the reason kept."""
-    try:
-        return make()
-    except HubError as error:
-        published.failed[name] = error
-    except Exception as error:  # too large for the memory there is, or a derived table's own division by zero
-        log.exception("shared.%s", name)
-        published.failed[name] = _unforeseen(f"shared.{name}", "汇成共享库", "sharing", error)
-    tell("failed", f"shared.{name}", error=published.failed[name])
-    return None
-
-
-def _edition(hub: Hub, audience: str, run: str, tell: Tell) -> Any:
-    if not editions.due(hub.lake, hub.city, audience):
-        return None
-    tell("edition", audience)
-    confirmed = {name: when for name, (when, _) in hub.ledger.confirmed().items()}
-    return editions.export(hub.lake, hub.city, hub.home, audience, run, confirmed=confirmed)
-
-
-@dataclass
-class Delivered:
-    run: str
-    sent: list[Delivery] = field(default_factory=list)
-    failed: dict[str, HubError] = field(default_factory=dict)
-    answers: list[Receipt] = field(default_factory=list)
-
-
-def deliver(hub: Hub, *, tell: Tell = _silent, again: bool = False, full: bool = False) -> Delivered:
-    """Send what the platform has not got; one resource that fails leaves the others sent. Answers are collected first.
-
-    `again`: also what was refused and has not changed since; `full`: everything, whatever the platform has taken.
-    """
-    with hub.lake.sole("deliver", wait=600):
-        run = hub.ledger.start_run("deliver", "")
-        done = Delivered(run)
-        status = "failed"
-        try:
-            done.answers = _collect(hub, tell)
-            waiting = list(leaving(hub.city)) if full else package.pending(hub.lake, hub.city, hub.ledger, hub.home, again=again)
-            with hub.lake.reading_together() if waiting else nullcontext():
-                for table in waiting:
-                    _send(hub, table, run, done, tell, again=again, full=full)
-            status = "failed" if done.failed else "done"
-        finally:
-            hub.ledger.finish_run(run, status, next(iter(done.failed.values()), None))
-    return done
-
-
-def _send(hub: Hub, table: str, run: str, done: Delivered, tell: Tell, *, again: bool, full: bool) -> None:
-    """One resource's package; what goes wrong with it is kept, and the others go on."""
-    try:
-        made_now = package.make(hub.lake, hub.city, hub.ledger, hub.home, table, run, again=again, full=full)
-        if made_now:
-            tell("send", made_now.resource, delivery=made_now)
-            done.sent.append(sending.deliver(hub.ledger, hub.home, made_now))
-    except HubError as error:
-        done.failed[table] = error
-        tell("failed", table, error=error)
-
-
-def collect(hub: Hub, *, tell: Tell = _silent) -> list[Receipt]:
-    """Fetch the platform's answers; a refusal is kept word for word with its next step."""
-    with hub.lake.sole("deliver", wait=600):
-        return _collect(hub, tell)
-
-
-def _collect(hub: Hub, tell: Tell) -> list[Receipt]:
-    answers = receipts.collect(hub.ledger, hub.home, hub.city)
-    for answer in answers:
-        tell("receipt", str(answer.delivery), receipt=answer)
-    return answers
+def _built(hub: Hub, run: str, outcomes: dict[str, Outcome]) -> None:
+    """What building says of a dataset takes the place of what building said before, never of what reading did."""
+    before = hub.ledger.looks()
+    new = {
+        o.table: Ended(o.error, "build", from_json(look.remarks) if look else ())
+        for o in outcomes.values()
+        for look in (before.get(o.table),)
+        if o.error or (look and look.failed == "build")
+    }
+    hub.ledger.looked(run, new)

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from answers import shown
 from connectors.opening import open_system
 from schemas.home import home
 from schemas.pull import Batch, Pull
-from warehouse import landing, made, normalise, quality, shown, staging, suites
+from warehouse import landing, made, normalise, quality, staging, suites
 from warehouse.lake import Lake, table
 from warehouse.sql import literal, quoted
 
