@@ -192,7 +192,7 @@ class Page(Closed):
     rows: int = Field(default=500, ge=1, le=100_000)
     start: int = 1
     total: str | None = None  # where the answer says how many there are
-    next: str | None = None  # where the answer says the next cursor
+    next: str | None = None  # where the answer says the next cursor, or holds the next page's address
 
 
 class Since(Closed):

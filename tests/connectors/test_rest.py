@@ -272,10 +272,63 @@ def test_raw_takes_a_field_first_seen_on_a_later_page(far):
 
 
 def test_a_row_that_stands_twice_is_known_again_when_its_page_had_fewer_columns(far):
-    far.rows = [{"id": "1"}, {"id": "1"}, {"id": "2", "more": "x"}]
-    of = system({"page": {**PAGES["page"], "rows": 2}}, raw="不进入共享库")
+    far.rows = [{"id": "1"}, {"id": "1"}, {"id": "2"}, {"id": "3", "more": "x"}]
+    of = system({"page": {**PAGES["page"], "rows": 3}}, raw="不进入共享库")
     got, _ = read(opened(far, of), of)
-    assert [r["id"] for r in got] == ["1", "1", "2"]
+    assert [r["id"] for r in got] == ["1", "1", "2", "3"]
+
+
+def test_pages_smaller_than_asked_for_are_read_to_the_end_and_a_probe_does_not_stop_at_the_first(far):
+    far.rows, far.cap = timed(0, 1), 2
+    of = system({**INCREMENTAL, "page": {"kind": "page", "rows": 100}})
+    _, first = read(opened(far, of), of)
+    far.rows += timed(2)  # on the second page of the window
+    assert opened(far, of).probe(of.datasets["person"], first.cursor) != "unchanged"
+    assert len(read(opened(far, of), of, first.cursor)[0]) == 3
+
+
+@pytest.mark.parametrize("kind", ["cursor", "link"])
+@pytest.mark.parametrize("address", ["{url}/rows?page={n}", "?page={n}", "/rows?page={n}"])
+def test_the_next_pages_address_in_the_body_is_followed(far, kind, address):
+    if kind == "cursor" and not address.startswith("{url}"):
+        pytest.skip("a cursor that is no whole address is a value")
+    far.rows = rows(5)
+
+    def answer(path, query, headers, body):
+        page = int(query.get("page") or 1)
+        following = address.format(url=far.url, n=page + 1) if page < 3 else None
+        return 200, {}, {"data": {"next": following, "list": far.rows[(page - 1) * 2 : page * 2]}}
+
+    far.answer = answer
+    of = system({"page": {"kind": kind, "next": "data.next", "rows": 2}})
+    assert plain(read(opened(far, of), of)[0]) == far.rows
+
+
+@pytest.mark.parametrize("kind", ["cursor", "link"])
+def test_an_address_of_another_host_in_the_body_is_told_nothing(far, kind):
+    with interface() as other:
+        far.answer = lambda *_: (200, {}, {"data": {"next": f"{other.url}/rows?page=2", "list": [{"id": "1", "name": "x"}]}})
+        of = system({"page": {"kind": kind, "next": "data.next", "rows": 1}})
+        with pytest.raises(SourceChanged, match="另一台主机"):
+            read(opened(far, of, {"auth": "bearer"}, token="t-secret-9"), of)
+        assert not other.asked
+
+
+def test_empty_pages_that_never_end_are_an_error(far):
+    far.answer = lambda *_: (200, {}, {"data": {"next": f"c{len(far.asked)}", "list": []}})
+    of = system({"page": {**PAGES["cursor"], "rows": 3}})
+    with pytest.raises(SourceChanged, match="没有尽头"):
+        read(opened(far, of), of)
+    assert len(far.asked) < 200
+
+
+def test_pages_that_never_repeat_end_at_a_ceiling(far, monkeypatch):
+    monkeypatch.setattr("connectors.rest.paging.MOST_PAGES", 20)
+    far.answer = lambda *_: (200, {}, {"data": {"next": f"c{len(far.asked)}", "list": [{"id": str(len(far.asked)), "name": "x"}]}})
+    of = system({"page": {**PAGES["cursor"], "rows": 3}})
+    with pytest.raises(SourceChanged, match="没有尽头"):
+        read(opened(far, of), of)
+    assert len(far.asked) == 20
 
 
 def test_an_empty_raw_list_still_has_its_key(far):
