@@ -200,7 +200,8 @@ class Since(Closed):
 
     lower: str
     upper: str | None = None
-    format: str = "%Y-%m-%d %H:%M:%S"
+    format: str = "%Y-%m-%d %H:%M:%S"  # as the interface takes it; also seconds, milliseconds, number
+    zone: str | None = None  # of a format that tells none; the system's time zone otherwise, UTC where it ends in Z
 
 
 class Read(Closed):
