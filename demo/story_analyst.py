@@ -84,6 +84,11 @@ def analyst(telling: Telling, section: Section) -> None:
     _refused(telling, section, f"SELECT * FROM shared.resident WHERE id_number = '{number}'")
     _refused(telling, section, "SELECT name, sfzh FROM shared.resident")
     section.say(
+        "按脱敏后的号码关联会把不同的人算成一个，同样被拒绝：",
+        "Joining by masked numbers would take different people for one, and is refused, too:",
+    )
+    _refused(telling, section, "SELECT count(*) FROM shared.death JOIN shared.old_age_payment USING (id_number)")
+    section.say(
         "同一个人在各表里有同一个假名，可以照样关联——这里是公安的死亡登记与民政的津贴发放：",
         "One person has one pseudonym in every table, so tables still join: here the police's deaths and civil affairs' payments:",
     )

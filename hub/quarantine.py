@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from hub.trying import Plain
 from schemas.home import say
 
@@ -21,7 +21,7 @@ CHUNK = 10_000
 
 
 def quarantine(
-    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]")] = None,
+    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]", autocompletion=completing.paths)] = None,
     rows: Annotated[bool, typer.Option("--rows", help=say("逐行显示", "show the rows"))] = False,
     reason: Annotated[str | None, typer.Option("--reason", help=say("只看一种原因（机器词）", "one reason only (its word)"))] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.rest_json import text
+from connectors.rest.json import text
 from schemas.pull import REJECTS
 from schemas.registration import Read
 

@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import rest_checking
 from connectors.contract import Answer, Connector, Cursor, Finding, Found
 from connectors.patience import paced
-from connectors.rest_client import Client
-from connectors.rest_options import Options
-from connectors.rest_paging import Sheet, sheets
-from connectors.rest_rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
+from connectors.rest import checking
+from connectors.rest.client import Client
+from connectors.rest.options import Options
+from connectors.rest.paging import Sheet, sheets
+from connectors.rest.rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
@@ -77,10 +77,10 @@ class Rest:
         self._begun: _Begun | None = None
 
     def check(self) -> list[Finding]:
-        return rest_checking.findings(self.client, self.system)
+        return checking.findings(self.client, self.system)
 
     def discover(self) -> list[Found]:
-        return rest_checking.found(self.client, self.system)
+        return checking.found(self.client, self.system)
 
     def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:  # noqa: ARG002
         return None  # an interface hands out rows; a complete read costs the same

@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.rest_client import Reply
-from connectors.rest_json import held
+from connectors.rest.client import Reply
+from connectors.rest.json import held
 from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
 from schemas.registration import Page, Read

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Column, Finding, Found
-from connectors.rest_client import Client
-from connectors.rest_json import Number
-from connectors.rest_paging import Sheet, sheets
-from connectors.rest_rows import keys_of, sorted_out, written
+from connectors.rest.client import Client
+from connectors.rest.json import Number
+from connectors.rest.paging import Sheet, sheets
+from connectors.rest.rows import keys_of, sorted_out, written
 from connectors.wording import Who
 from schemas.errors import SourceError, SourceUnavailable
 from schemas.registration import Dataset, System
