@@ -111,9 +111,9 @@ def _merged(record: Record, sources: Sources, orders: Orders, rows: Mapping[str,
         for rank, (name, have) in enumerate(sources.items())
     )
     newer = f"{quoted(record.newest)} DESC NULLS LAST, " if record.newest else ""
-    turn = {f: _turn(orders[f], sources) for f in fields}
-    picked = ",\n        ".join(f"arg_min({quoted(f)}, {turn[f]}) AS {quoted(f)}" for f in fields)
-    given = ", ".join(_entry(f, f"arg_min(CASE WHEN {quoted(f)} IS NOT NULL THEN _place END, {turn[f]})") for f in fields)
+    by = {f: "_place" if orders[f] == tuple(sources) else turn(orders[f]) for f in fields}
+    picked = ",\n        ".join(f"arg_min({quoted(f)}, {by[f]}) AS {quoted(f)}" for f in fields)
+    given = ", ".join(_entry(f, f"arg_min(CASE WHEN {quoted(f)} IS NOT NULL THEN _place END, {by[f]})") for f in fields)
     return f"""
 WITH rows_of_all AS (
     (SELECT NULL::VARCHAR AS _id, NULL::VARCHAR AS _key, NULL::VARCHAR AS _source, 0 AS _rank, {empty} LIMIT 0)
@@ -133,10 +133,8 @@ SELECT * EXCLUDE (_given), {_as_map("_given")} AS _from
 FROM made"""
 
 
-def _turn(order: tuple[str, ...], sources: Sources) -> str:
-    """What decides among the rows of an identity: their places, or first the rank of their source for this field."""
-    if order == tuple(sources):
-        return "_place"
+def turn(order: tuple[str, ...]) -> str:
+    """What decides among the rows of an identity for a field with an order of its own: the source's rank, then the row's place."""
     whens = " ".join(f"WHEN {literal(name)} THEN {rank}" for rank, name in enumerate(order))
     return f"(CASE _source {whens} END)::BIGINT * {_BEFORE_ALL} + _place"
 
