@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from schemas.errors import SourceChanged
 from schemas.pull import REJECTS, Cursor, Pull
 from schemas.remarks import Remark
+from warehouse.growing import GROUP, GrowingFile
 
 OWN = ("_key", "_slice", "_copies", "_number", "_run")
-GROUP = 122_880  # rows in a row group, DuckDB's own size
 _REJECTS = pa.schema([("_slice", pa.string()), *REJECTS])
 
 
@@ -42,7 +42,10 @@ class Incoming:
 
 
 def stage(pull: Pull, key: Sequence[str], path: Path, *, number: int, run: str) -> Incoming:
-    """Write every batch to `path`. Without a key, `_key` stays NULL and landing makes one from the row itself."""
+    """Write every batch to `path`. Without a key, `_key` stays NULL and landing makes one from the row itself.
+
+    Columns that come in a later batch only are columns of the whole; rows without them have NULL there.
+    """
     if missing := [k for k in key if k not in pull.schema.names]:
         raise SourceChanged(
             f"缺少主键列 {'、'.join(missing)}；现有列：{'、'.join(pull.schema.names)}",
@@ -56,26 +59,29 @@ def stage(pull: Pull, key: Sequence[str], path: Path, *, number: int, run: str) 
     waiting: list[pa.RecordBatch] = []
     rejects_writer: pq.ParquetWriter | None = None
     try:
-        repeating = [f.name for f in schema if pa.types.is_string(f.type) and f.name not in ("_key", *key)]
-        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=repeating) as writer:
+        with GrowingFile(path, schema, ("_key", *key)) as file:
             for batch in pull.batches:
                 if batch.rows is not None and batch.rows.num_rows:
-                    waiting.append(_owned(batch.rows, batch.slice, schema, key, number, run))
+                    if more := [f for f in batch.rows.schema if f.name not in file.schema.names]:
+                        _write(file, waiting)
+                        file.grow(_grown(file.schema, more))
+                    waiting.append(_owned(batch.rows, batch.slice, file.schema, key, number, run))
                     rows += batch.rows.num_rows
                     if sum(w.num_rows for w in waiting) >= GROUP:
-                        _write(writer, waiting)
+                        _write(file, waiting)
                 if batch.rejects is not None and batch.rejects.num_rows:
                     rejects_writer = rejects_writer or pq.ParquetWriter(rejects, _REJECTS, compression="zstd")
                     rejects_writer.write_batch(_rejected(batch.rejects, batch.slice))
                     rejected += batch.rejects.num_rows
-            _write(writer, waiting)
+            _write(file, waiting)
+            schema = file.schema
     finally:
         if rejects_writer:
             rejects_writer.close()
     return Incoming(
         path=path,
         rejects=rejects if rejects_writer else None,
-        columns=tuple(pull.schema.names),
+        columns=tuple(n for n in schema.names if n not in OWN),
         rows=rows,
         rejected=rejected,
         cursor=pull.cursor,
@@ -85,10 +91,16 @@ def stage(pull: Pull, key: Sequence[str], path: Path, *, number: int, run: str) 
     )
 
 
-def _write(writer: pq.ParquetWriter, waiting: list[pa.RecordBatch]) -> None:
+def _grown(schema: pa.Schema, more: Sequence[pa.Field]) -> pa.Schema:
+    """The source's columns so far, the new ones behind them, then our own."""
+    known = [f for f in schema if f.name not in OWN]
+    return pa.schema([*known, *(pa.field(f.name, _kept(f.type)) for f in more), *_OWN_FIELDS])
+
+
+def _write(file: GrowingFile, waiting: list[pa.RecordBatch]) -> None:
     """Small batches make one row group: a third smaller, and six times fewer groups to read."""
     if waiting:
-        writer.write_table(pa.Table.from_batches(waiting), row_group_size=GROUP)
+        file.write(pa.Table.from_batches(waiting))
         waiting.clear()
 
 
@@ -114,13 +126,17 @@ def _kept(kind: pa.DataType) -> pa.DataType:
 
 def _owned(rows: pa.RecordBatch, slice_: str, schema: pa.Schema, key: Sequence[str], number: int, run: str) -> pa.RecordBatch:
     size = rows.num_rows
+    came = dict(zip(rows.schema.names, rows.columns, strict=True))
     columns = []
-    for column, field in zip(rows.columns, schema, strict=False):
-        made = column.cast(field.type) if column.type != field.type else column
+    for field in schema:
+        if field.name in OWN:
+            continue
+        column = came.get(field.name)
+        made = pa.nulls(size, field.type) if column is None else column.cast(field.type) if column.type != field.type else column
         if pa.types.is_floating(field.type):  # NaN would be larger than every number downstream
             made = pc.if_else(pc.is_nan(made), pa.scalar(None, field.type), made)
         columns.append(made)
-    by_name = dict(zip(rows.schema.names, columns, strict=True))
+    by_name = dict(zip((n for n in schema.names if n not in OWN), columns, strict=True))
     columns += [
         _key([by_name[k] for k in key], size),
         pa.repeat(pa.scalar(slice_, pa.string()), size),

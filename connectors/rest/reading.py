@@ -127,8 +127,7 @@ class Rest:
         dataset, since, read = begun.dataset, begun.since, begun.dataset.reading
         latest = self._latest(dataset, since) if read.cursor else None
         tally, stated, received, shaped = Tally(read.key), 0, 0, bool(begun.first.rows)
-        known = {*pull.schema.names, *dataset.ignore}
-        new: dict[str, None] = {}
+        schema, new = pull.schema, dict[str, None]()
         for sheet in begun.sheets():
             rows, rejects = sorted_out(sheet.rows, received)
             received += len(sheet.rows)
@@ -137,15 +136,18 @@ class Rest:
             if rows and not shaped:
                 self._shape(who, begun, names)
                 shaped = True
-            new |= dict.fromkeys(n for n in names if n not in known)
-            made = batch(rows, pull.schema)
+            if more := [n for n in names if n not in schema.names and n not in dataset.ignore]:
+                new |= dict.fromkeys(more)
+                if dataset.raw is not None:
+                    schema = pa.schema([*schema, *((n, pa.string()) for n in more)])
+            made = batch(rows, schema)
             tally.add(made)
             tally.unreadable += rejects.num_rows if rejects else 0
             if latest and rows:
                 latest.add(rows, made.column(str(read.cursor)))
             yield Batch(_only(made, read), "", rejects)
-        self._complete(who, begun, pull.schema, tally, stated)
-        if new:
+        self._complete(who, begun, schema, tally, stated)
+        if new and dataset.raw is None:
             pull.notes["unmapped"] = sorted(new)
         if since is None:
             pull.whole = frozenset({""})

@@ -95,9 +95,10 @@ class Tally:
 
 
 def _prints(columns: list[pa.Array], size: int) -> Any:
+    """The same for a row whether or not the columns that come later are there already, empty."""
     filled = [pc.fill_null(c, "\x00") for c in columns]
     joined = pc.binary_join_element_wise(*filled, "\x1f") if len(filled) > 1 else filled[0]
-    return np.fromiter(map(hash, joined.to_pylist()), np.int64, size)
+    return np.fromiter(map(hash, pc.utf8_rtrim(joined, "\x1f\x00").to_pylist()), np.int64, size)
 
 
 def moment(value: str, form: str, zone: ZoneInfo) -> dt.datetime | None:

@@ -263,6 +263,21 @@ def test_raw_takes_every_column_but_the_ignored(far):
     assert got == [{"id": "1", "a": "1", "b": None}, {"id": "2", "a": None, "b": "3"}]
 
 
+def test_raw_takes_a_field_first_seen_on_a_later_page(far):
+    far.rows = [{"id": f"{n}", **({"phone": f"0394-{n}"} if n > 3 else {}), **({"name": "x"} if n in (0, 4) else {})} for n in range(6)]
+    of = system({"page": {**PAGES["page"], "rows": 2}}, raw="不进入共享库")
+    got, pull = read(opened(far, of), of)
+    assert [{k: v for k, v in row.items() if v is not None} for row in got] == far.rows
+    assert pull.whole == {""}
+
+
+def test_a_row_that_stands_twice_is_known_again_when_its_page_had_fewer_columns(far):
+    far.rows = [{"id": "1"}, {"id": "1"}, {"id": "2", "more": "x"}]
+    of = system({"page": {**PAGES["page"], "rows": 2}}, raw="不进入共享库")
+    got, _ = read(opened(far, of), of)
+    assert [r["id"] for r in got] == ["1", "1", "2"]
+
+
 def test_an_empty_raw_list_still_has_its_key(far):
     of = system(raw="不进入共享库")
     got, pull = read(opened(far, of), of)
