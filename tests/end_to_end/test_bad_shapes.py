@@ -158,7 +158,8 @@ def test_a_field_that_points_at_no_landed_column_builds_nothing(town, far):
     town.publish()
     before = town.rows(f"standard.{TABLE}")
     fields = {**FIELDS, "income": "SRR"}  # written before the column came
-    town.register(registration({"table": "T"}, fields=fields))
+    sample = [{"given": {"NO": "1", "SFZH": row(1)["SFZH"], "SRR": "1"}, "expect": {"income": 1}}]
+    town.register(registration({"table": "T"}, fields=fields, sample=sample))
     outcome = build(town.hub, town.city.system(SYSTEM)).outcomes["person"]
     says(outcome.error, RegistrationError, f"{SYSTEM}/person", "income ← SRR", "SRR 是不是 SR")
     assert town.rows(f"standard.{TABLE}") == before
