@@ -18,6 +18,7 @@ from schemas.errors import QueryRefused
 from schemas.names import landed_of
 from schemas.records import Figure
 from warehouse import normalise
+from warehouse.identity import key_of
 from warehouse.lake import Lake, table
 from warehouse.sql import key_text, literal, quoted
 
@@ -78,7 +79,7 @@ def figure(lake: Lake, city: City, name: str) -> Explanation:
 def _gather(lake: Lake, city: City, how: Figure, con: duckdb.DuckDBPyConnection) -> None:
     """Three temp tables: what is landed, accepted and shared under the figure's condition."""
     record = city.records[how.record]
-    identity = key_text([quoted(i) for i in record.identity])
+    identity = key_of(record)
     landed, accepted = [], []
     for system, name, dataset in city.contributors(how.record):
         code = system.table(name)

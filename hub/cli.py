@@ -22,7 +22,7 @@ if "--english" in sys.argv:  # before the commands below write their help
     sys.argv.remove("--english")
     os.environ["HUB_LANGUAGE"] = "en"
 
-from hub import lake, publishing, quality, quarantine, query, reaching, screen, stages, status, syncing, systems, trying, why
+from hub import lake, publishing, quality, quarantine, query, reaching, runs, screen, stages, status, syncing, systems, trying, why
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives the base class of what a reader typed wrongly no name
 
@@ -234,6 +234,13 @@ _COMMANDS: list[_Command] = [
         status.status,
         "各系统：新鲜度、行数、问题、该谁处理、下一步。",
         "Per system: freshness, rows, problems, whose move, next step.",
+    ),
+    (
+        _LOOK,
+        "runs",
+        runs.runs,
+        "最近的运行：谁启动的都在这里，结果和下一步。",
+        "The newest runs, whoever started them: how they ended, and the next step.",
     ),
     (_LOOK, "query", query.query, "用 SQL 查询分析版（已脱敏）。", "Ask the analysts' edition in SQL."),
     (_LOOK, "fields", query.fields, "分析版有哪些表和字段。", "Tables and fields of the edition."),

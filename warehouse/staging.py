@@ -23,8 +23,8 @@ from schemas.pull import REJECTS, Cursor, Pull
 from schemas.remarks import Remark
 from schemas.said import Said
 from warehouse import row_keys
+from warehouse.growing import GROUP, GrowingFile
 
-GROUP = 122_880  # rows in a row group, DuckDB's own size
 _REJECTS = pa.schema([("_slice", pa.string()), *REJECTS])
 
 
@@ -48,6 +48,7 @@ def stage(
 ) -> Incoming:
     """Write every batch to `path`. Without a key, `_key` stays NULL and landing makes one from the row itself.
 
+    Columns that come in a later batch only are columns of the whole; rows without them have NULL there.
     `landed` are the columns the dataset has in landing; `numbers`, of those, key columns whose text is a number's.
     """
     came = {k: one for k in key if (one := names.same(k, pull.schema.names)) is not None}
@@ -60,32 +61,35 @@ def stage(
         )
     columns = names.landing(pull.schema.names, landed)
     schema = pa.schema([*(pa.field(columns[f.name], _kept(f.type)) for f in pull.schema), *_OWN_FIELDS])
-    made = _Rows(schema, [came[k] for k in key], [columns[came[k]] in numbers for k in key], number, run)
+    made = _Rows(columns, schema, [came[k] for k in key], [columns[came[k]] in numbers for k in key], number, run)
     rejects = path.with_suffix(".rejects.parquet")
     rows = rejected = 0
     waiting: list[pa.RecordBatch] = []
     rejects_writer: pq.ParquetWriter | None = None
     try:
-        repeating = [f.name for f in schema if pa.types.is_string(f.type) and f.name not in ("_key", *(columns[k] for k in came.values()))]
-        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=repeating) as writer:
+        with GrowingFile(path, made.schema, ("_key", *(columns[k] for k in came.values()))) as file:
             for batch in pull.batches:
                 if batch.rows is not None and batch.rows.num_rows:
+                    if more := [f for f in batch.rows.schema if f.name not in made.columns]:
+                        _write(file, waiting)
+                        made.grow(more, landed)
+                        file.grow(made.schema)
                     waiting.append(made.owned(batch.rows, batch.slice))
                     rows += batch.rows.num_rows
                     if sum(w.num_rows for w in waiting) >= GROUP:
-                        _write(writer, waiting)
+                        _write(file, waiting)
                 if batch.rejects is not None and batch.rejects.num_rows:
                     rejects_writer = rejects_writer or pq.ParquetWriter(rejects, _REJECTS, compression="zstd")
                     rejects_writer.write_batch(_rejected(batch.rejects, batch.slice))
                     rejected += batch.rejects.num_rows
-            _write(writer, waiting)
+            _write(file, waiting)
     finally:
         if rejects_writer:
             rejects_writer.close()
     return Incoming(
         path=path,
         rejects=rejects if rejects_writer else None,
-        columns=columns,
+        columns=made.columns,
         rows=rows,
         rejected=rejected,
         cursor=pull.cursor,
@@ -95,10 +99,10 @@ def stage(
     )
 
 
-def _write(writer: pq.ParquetWriter, waiting: list[pa.RecordBatch]) -> None:
+def _write(file: GrowingFile, waiting: list[pa.RecordBatch]) -> None:
     """Small batches make one row group: a third smaller, and six times fewer groups to read."""
     if waiting:
-        writer.write_table(pa.Table.from_batches(waiting), row_group_size=GROUP)
+        file.write(pa.Table.from_batches(waiting))
         waiting.clear()
 
 
@@ -126,6 +130,7 @@ def _kept(kind: pa.DataType) -> pa.DataType:
 class _Rows:
     """What every batch of one pull is given: its key, its slice, the landing it belongs to."""
 
+    columns: dict[str, str]  # the source's names so far, and what they are landed as
     schema: pa.Schema
     key: Sequence[str]  # the source's names
     numbers: Sequence[bool]
@@ -133,30 +138,45 @@ class _Rows:
     run: str
     lost: dict[str, int] = field(default_factory=dict)  # landed column: values that are no numbers, NaN and infinity
 
+    def grow(self, more: Sequence[pa.Field], landed: Collection[str]) -> None:
+        """The source's columns so far, the new ones behind them, then our own."""
+        columns = names.landing([*self.columns, *(f.name for f in more)], [*self.columns.values(), *landed])
+        if moved := [n for n in self.columns if columns[n] != self.columns[n]]:
+            raise SourceChanged(
+                f"列 {'、'.join(moved)} 先出现，随后又出现仅大小写不同的列，无法区分",
+                f"{', '.join(moved)} came first, and later a column that differs in case only; the two cannot be told apart",
+                next_zh="请系统主管部门让两列的名称不同",
+                next_en="ask the owner to give the two columns different names",
+            )
+        known = [f for f in self.schema if f.name not in names.OWN]
+        self.columns = columns
+        self.schema = pa.schema([*known, *(pa.field(columns[f.name], _kept(f.type)) for f in more), *_OWN_FIELDS])
+
     def owned(self, rows: pa.RecordBatch, slice_: str) -> pa.RecordBatch:
         size = rows.num_rows
-        columns = [
-            self._finite(column.cast(f.type) if column.type != f.type else column, f)
-            for column, f in zip(rows.columns, self.schema, strict=False)
-        ]
-        by_name = dict(zip(rows.schema.names, columns, strict=True))
-        columns += [
+        came = dict(zip(rows.schema.names, rows.columns, strict=True))
+        by_name = {n: self._column(came.get(n), self.schema.field(c), size) for n, c in self.columns.items()}
+        own = [
             row_keys.key([by_name[k] for k in self.key], self.numbers) if self.key else pa.nulls(size, pa.string()),
             pa.repeat(pa.scalar(slice_, pa.string()), size),
             pa.repeat(pa.scalar(1, pa.int32()), size),
             pa.repeat(pa.scalar(self.number, pa.int64()), size),
             pa.repeat(pa.scalar(self.run, pa.string()), size),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return pa.RecordBatch.from_arrays([*by_name.values(), *own], schema=self.schema)
 
-    def _finite(self, column: pa.Array, field_: pa.Field) -> pa.Array:
+    def _column(self, column: pa.Array | None, wanted: pa.Field, size: int) -> pa.Array:
         """NaN would be larger than every number downstream, and infinity has no amount: both become empty, counted."""
-        if not pa.types.is_floating(field_.type):
+        if column is None:
+            return pa.nulls(size, wanted.type)
+        if column.type != wanted.type:
+            column = column.cast(wanted.type)
+        if not pa.types.is_floating(wanted.type):
             return column
         finite = pc.is_finite(column)
         if bad := pc.sum(pc.invert(finite)).as_py() or 0:
-            self.lost[field_.name] = self.lost.get(field_.name, 0) + bad
-            return pc.if_else(finite, column, pa.scalar(None, field_.type))
+            self.lost[wanted.name] = self.lost.get(wanted.name, 0) + bad
+            return pc.if_else(finite, column, pa.scalar(None, wanted.type))
         return column
 
     def remarks(self) -> tuple[Remark, ...]:
