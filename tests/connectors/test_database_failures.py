@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import duckdb
 import pyarrow as pa
 import pymysql
@@ -14,7 +12,7 @@ from connectors.database.failures import translated
 from connectors.wording import Who
 from schemas.errors import HubError, SourceChanged, SourceRefused, SourceUnavailable
 from tests import services
-from tests.connectors.database_sides import File, opened, read, system
+from tests.connectors.database_sides import File, read, system
 
 WHO = Who("department/far", "t")
 BY_KEY = {"key": ["id"], "whole": "all"}
@@ -123,12 +121,3 @@ def test_a_server_without_tls_is_said_to_offer_none(postgres, path):
     error = failed(postgres, system(BY_KEY), path, ssl="require")
     assert isinstance(error, SourceRefused)
     assert "加密" in error.zh
-
-
-def test_an_unreadable_filter_value_is_the_registrations_fault(mariadb):
-    mariadb.run("DROP TABLE IF EXISTS n", "CREATE TABLE n (id int)")
-    with closing(opened(mariadb, system({"table": "n", "key": ["id"], "only": {"id": ["x"]}}))) as connector:
-        of = system({"table": "n", "key": ["id"], "only": {"id": ["x"]}})
-        with pytest.raises(HubError) as caught:
-            connector.pull(of.datasets["t"], None)
-    assert not isinstance(caught.value, SourceUnavailable)
