@@ -15,6 +15,7 @@ import duckdb
 
 from schemas.city import City
 from schemas.errors import QueryRefused
+from schemas.names import landed_of
 from schemas.records import Figure
 from warehouse import normalise
 from warehouse.identity import key_of
@@ -231,9 +232,10 @@ def _unshared(lake: Lake, city: City, record: str, identity: str) -> list[tuple[
     for system, name, dataset in city.contributors(record):
         code = system.table(name)
         columns = lake.columns("landing", code)
-        sources = [dataset.fields[f].source for f in fields if f in dataset.fields]
-        if columns and all(s in columns for s in sources if s):
-            text = key_text([quoted(s) for s in sources if s])
+        sources = [s for f in fields if f in dataset.fields and (s := dataset.fields[f].source)]
+        there = [c for s in sources if (c := landed_of(s, columns))]
+        if there and len(there) == len(sources):
+            text = key_text(map(quoted, there))
             rows = con.execute(f"SELECT _key FROM {table('landing', code)} WHERE {text} = ? OR _key = ?", [identity, identity])
             pairs += [(code, r[0]) for r in rows.fetchall()]
     return pairs
