@@ -14,7 +14,7 @@ import duckdb
 
 from schemas.city import City
 from schemas.names import same, source
-from schemas.records import Mask, Record
+from schemas.records import DerivedColumn, Mask, Record, RecordField
 from schemas.registration import Dataset
 from warehouse.masks import HIDDEN, mask_sql
 from warehouse.sql import SEPARATOR, literal, quoted
@@ -113,9 +113,15 @@ def landed_row(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, row
     return _one(con, selected, row)
 
 
-def record_row(con: duckdb.DuckDBPyConnection, record: Record, row: Mapping[str, object], *, plain: bool = False) -> Row:
-    """One row of a shared record."""
-    masks = {n: f.mask for n, f in record.fields.items()}
+def shared_row(
+    con: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, RecordField] | Mapping[str, DerivedColumn],
+    row: Mapping[str, object],
+    *,
+    plain: bool = False,
+) -> Row:
+    """One row of a shared record or a derived table with these columns."""
+    masks = {n: c.mask for n, c in columns.items()}
     return _one(con, {n: value(_bound(place), masks.get(n), plain=plain) for place, n in enumerate(row)}, row)
 
 
