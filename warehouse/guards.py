@@ -8,14 +8,14 @@ changed   the share of accepted rows that differ; the field that differs most is
 emptied   values of a mapped field that were there and are empty now; some are told, many block
 held      rows rejected, of those looked at, the first load too: probably the mapping
 
-A blocking result is passed as any other: by a person, with `hub accept`.
+A blocking result is passed as any other: by a person, with `hub accept`. The decision carries through publishing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,7 +24,7 @@ import duckdb
 from schemas.promises import Bound, Expect
 from schemas.registration import Dataset
 from warehouse.expectations import ROWS
-from warehouse.lake import table
+from warehouse.lake import Lake, table
 from warehouse.normalise import Candidate
 from warehouse.quality import Result
 from warehouse.sql import literal, quoted
@@ -56,6 +56,15 @@ def results(con: duckdb.DuckDBPyConnection, dataset: Dataset, candidate: Candida
     if bound and candidate.held >= HELD and candidate.held > bound.max * candidate.examined:
         found.append(_result("held", bound, candidate.held, candidate.examined))
     return found
+
+
+def decided(lake: Lake, made_from: Iterable[str], since: Mapping[str, int]) -> bool:
+    """Whether a person let any of these datasets pass its check after the state it had: that decision holds for what is made of it."""
+    later = [f"(m.name = {literal(t)} AND m.number > {since.get(t, 0)})" for t in made_from]
+    asked = f"""
+        SELECT 1 FROM hub.made m JOIN hub.findings f ON f.run = m.run AND f.dataset = m.name
+        WHERE m.station = 'standard' AND f.blocking AND ({" OR ".join(later) or "false"}) LIMIT 1"""
+    return lake.cursor().execute(asked).fetchone() is not None
 
 
 def _result(rule: str, bound: Bound, bad: int, judged: int, *, field: str = "", title: str = "", severity: str = "") -> Result:
