@@ -15,6 +15,7 @@ import duckdb
 
 from schemas.city import City
 from schemas.errors import QueryRefused
+from schemas.names import landed_of
 from schemas.records import Figure
 from warehouse import normalise
 from warehouse.identity import key_of
@@ -203,7 +204,7 @@ def row(lake: Lake, city: City, record: str, identity: str) -> list[Station]:
     con = lake.cursor()
     asked = identity if "\x1f" in identity else identity.replace("/", "\x1f")
     known = lake.has("shared", record)
-    found = _fetch(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
+    found = fetched(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
     stations = [Station("shared", record, asked, r) for r in found]
     pairs = [(s["source"], s["key"]) for r in found for s in r["_sources"]]
     for source_table, key in pairs or _unshared(lake, city, record, identity):
@@ -217,7 +218,9 @@ def source(lake: Lake, name: str, key: str) -> list[Station]:
     stations = []
     for station in ("standard", "quarantine", "landing"):
         if lake.has(station, name):
-            stations += [Station(station, name, key, r) for r in _fetch(con, f"SELECT * FROM {table(station, name)} WHERE _key = ?", [key])]
+            stations += [
+                Station(station, name, key, r) for r in fetched(con, f"SELECT * FROM {table(station, name)} WHERE _key = ?", [key])
+            ]
     return stations
 
 
@@ -229,15 +232,17 @@ def _unshared(lake: Lake, city: City, record: str, identity: str) -> list[tuple[
     for system, name, dataset in city.contributors(record):
         code = system.table(name)
         columns = lake.columns("landing", code)
-        sources = [dataset.fields[f].source for f in fields if f in dataset.fields]
-        if columns and all(s in columns for s in sources if s):
-            text = key_text([quoted(s) for s in sources if s])
+        sources = [s for f in fields if f in dataset.fields and (s := dataset.fields[f].source)]
+        there = [c for s in sources if (c := landed_of(s, columns))]
+        if there and len(there) == len(sources):
+            text = key_text(map(quoted, there))
             rows = con.execute(f"SELECT _key FROM {table('landing', code)} WHERE {text} = ? OR _key = ?", [identity, identity])
             pairs += [(code, r[0]) for r in rows.fetchall()]
     return pairs
 
 
-def _fetch(con: duckdb.DuckDBPyConnection, sql: str, values: list[str]) -> list[dict[str, Any]]:
+def fetched(con: duckdb.DuckDBPyConnection, sql: str, values: list[str]) -> list[dict[str, Any]]:
+    """Rows by the names of their columns."""
     found = con.execute(sql, values)
     names = [c[0] for c in found.description]
     return [dict(zip(names, r, strict=True)) for r in found.fetchall()]

@@ -149,7 +149,11 @@ def _stage(
     if since is not None and connector.probe(dataset, since) == "unchanged":
         return None
     pull = connector.pull(dataset, since)
-    incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
+    landed = hub.lake.columns("landing", outcome.table)
+    incoming = staging.stage(
+        pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run,
+        landed=landed, numbers=landing.numbers(hub.lake, outcome.table, dataset.reading.key, landed),
+    )  # fmt: skip
     outcome.notes = incoming.notes
     outcome.remarks += incoming.remarks
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
