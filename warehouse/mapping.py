@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from schemas.city import City
 from schemas.errors import RegistrationError
+from schemas.names import OWN, source
 from schemas.registration import System
 from warehouse import samples
 
@@ -20,12 +21,12 @@ from warehouse import samples
 def pointless(fields: Iterable[tuple[str, str]], landed: Iterable[str]) -> dict[str, str]:
     """{field: source column} of those whose column is not landed; DuckDB's names know no case."""
     there = {c.casefold() for c in landed}
-    return {field: source for field, source in fields if source.casefold() not in there}
+    return {field: column for field, column in fields if column.casefold() not in there}
 
 
 def points_at_what_is_landed(system: System, name: str, landed: Iterable[str]) -> None:
     """Raises RegistrationError naming the fields that point at nothing, what is there instead, and whose move it is."""
-    columns = [c for c in landed if not c.startswith("_")]
+    columns = [source(c) for c in landed if c not in OWN]
     lost = pointless(((f, m.source) for f, m in system.datasets[name].fields.items() if m.source is not None), columns)
     if not lost:
         return
