@@ -99,8 +99,8 @@ def analyst(telling: Telling, section: Section) -> None:
     heads = [Said("发放结果", "result"), Said("人数", "people"), Said("笔数", "payments"), Said("金额（元）", "yuan")]
     section.show(heads, rows, numbers=[1, 2, 3])
     section.say(
-        f"在独立进程里用 {answer.seconds:.2f} 秒答出（分析版第 {answer.generation} 代）；每一问都记入审计，被拒绝的也记。",
-        f"Answered in {answer.seconds:.2f} s by a process of its own (edition generation {answer.generation}); every question is audited, refused ones too.",
+        f"{answer.seconds:.2f} 秒答出（分析版第 {answer.generation} 代）；每一问都记入审计，被拒绝的也记。",
+        f"Answered in {answer.seconds:.2f} s (edition generation {answer.generation}); every question is audited, refused ones too.",
     )
     plain = telling.hub.lake.cursor().execute(BY_NUMBER).fetchall()
     telling.promise(

@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from docking import packing
 from docking.catalogue import entry
+from docking.cells import described
 from docking.packing import Contents
 from docking.profile import refusal
 from docking.resources import Resource, leaving
@@ -79,7 +80,13 @@ def make(
 def definition(resource: Resource, key: str) -> str:
     """What a change of means: the platform's copy is of another kind now, send everything."""
     marked = made.fingerprint(key)  # the key itself never enters a fingerprint's source as it is kept
-    return made.fingerprint(resource.code, marked, resource.row_key("00" * 32), [(c.name, c.sql_type, c.sql) for c in resource.columns])
+    return made.fingerprint(
+        resource.code,
+        marked,
+        resource.row_key("00" * 32),
+        [(c.name, c.sql_type, c.sql) for c in resource.columns],
+        described(resource.cells),
+    )
 
 
 def _resource(city: City, table: str, agreed: frozenset[str]) -> Resource:
@@ -98,7 +105,7 @@ def _ready(lake: Lake, resource: Resource, shared: Mapping[str, Made]) -> bool:
     """Whether the shared record stands, with every column that leaves; a new field waits for the next publish."""
     if resource.record.name not in shared:
         return False
-    return {c.name for c in resource.columns} <= set(lake.columns("shared", resource.record.name))
+    return {*(c.name for c in resource.columns), "_from"} <= set(lake.columns("shared", resource.record.name))
 
 
 def _due(

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.names import OWN
 from schemas.pull import Batch, Pull
-from warehouse.staging import OWN, stage
+from warehouse.staging import stage
 
 
 def staged(tmp_path, pages: list[list[dict]]):
