@@ -61,7 +61,7 @@ def _grid(name: str, one: etree._Element) -> Grid:
             if down > 1 or right > 1:
                 merged.append(((line, at), (line + down - 1, at + right - 1)))
                 taken.update((line + d, at + r) for d in range(1, down) for r in range(right))
-            cells.extend([" ".join("".join(cell.itertext()).split()), *[""] * (right - 1)])
+            cells.extend([" ".join("".join(map(str, cell.itertext())).split()), *[""] * (right - 1)])
             if sum(map(len, rows[-1:])) * len(rows) > _MOST or len(taken) > _MOST or len(cells) > 16_384:
                 raise Refused("网页中的表格过大，未读取", "the table of the page is too large; not read")
         rows.append(cells)
