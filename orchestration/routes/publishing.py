@@ -76,9 +76,12 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
 
 def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool, full: bool) -> None:
     agreed = hub.ledger.agreements()
+    seen: shared.Seen = {}
     for name, made_from in shared.due(hub.lake, hub.city, agreed, full=full).items():
         tell("share", name)
-        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full))
+        prepared = _prepared(
+            published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full, seen=seen)
+        )
         if prepared:
             (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
     if published.tables:
