@@ -15,6 +15,7 @@ from schemas.permission import against_leaving
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, System
 from schemas.registration import Resource as Registered
+from warehouse import made
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import quoted
 
@@ -66,6 +67,12 @@ class Resource:
         return pseudonym_sql("_id", key)
 
 
+def definition(resource: Resource, key: str) -> str:
+    """What a change of means: the platform's copy is of another kind now, send everything."""
+    marked = made.fingerprint(key)  # the key itself never enters a fingerprint's source as it is kept
+    return made.fingerprint(resource.code, marked, resource.row_key("00" * 32), [(c.name, c.sql_type, c.sql) for c in resource.columns])
+
+
 def slug(code: str) -> str:
     return code.replace("/", "_")
 
@@ -73,7 +80,7 @@ def slug(code: str) -> str:
 def leaving(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Resource]:
     """{dataset table: resource} of everything that may leave, by resource code. `agreed`: tables whose agreement is on file."""
     found = [
-        _resource(city, system, name, dataset)
+        resource_of(city, system, name, dataset)
         for system in city
         for name, dataset in system.datasets.items()
         if not against_leaving(system, name, agreed)
@@ -81,7 +88,8 @@ def leaving(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Resou
     return {r.table: r for r in sorted(found, key=lambda r: r.code) if r.columns}
 
 
-def _resource(city: City, system: System, name: str, dataset: Dataset) -> Resource:
+def resource_of(city: City, system: System, name: str, dataset: Dataset) -> Resource:
+    """The resource a dataset is, whether it may leave or not."""
     record = city.records[dataset.record or ""]
     if taken := sorted(set(OWN) & set(record.fields)):
         raise RegistrationError(

@@ -220,5 +220,5 @@ def test_a_refusal_is_kept_verbatim_with_its_next_step(ledger):
         delivery=one.id, number="8", received_at=dt.datetime.now(dt.UTC), status="refused", code="E07", text="批次 b1：主键重复 ", sha256=""
     )
     ledger.answered(said, next_zh="核对主键", next_en="check the key")
-    found = ledger.last_delivery("306012/000001", status=("refused",))
+    found = ledger.last_delivery("province", "306012/000001", status=("refused",))
     assert (found.reason, found.code, found.next_zh) == ("批次 b1：主键重复 ", "E07", "核对主键")
