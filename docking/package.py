@@ -133,7 +133,8 @@ def base_of(way: Way, code: str) -> tuple[Delivery | None, Said]:
         return None, Said(parted.because_zh, parted.because_en)
     if last is not None and apart(way, last):
         return None, Said(f"平台退回 {last.code}：两边副本不一致", f"the platform refused with {last.code}: the copies differ")
-    return (None if taken is None or taken.withdraws else taken), NOTHING
+    gap = last is not None and last.code == RECALLED  # its number may be unknown to the platform, which takes changes in unbroken order
+    return (None if gap or taken is None or taken.withdraws else taken), NOTHING
 
 
 def next_number(way: Way, code: str) -> int:

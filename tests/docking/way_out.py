@@ -12,7 +12,6 @@ from docking.package import make, pending
 from docking.parted import look
 from docking.platforms import open_exchange
 from docking.receipts import collect
-from docking.resources import leaving
 from docking.way import Way
 from ledger.opening import open_ledger
 from tests.docking.shared_city import ALLOWANCE, CODE, FIELDS, city, share
@@ -88,7 +87,7 @@ class Path_:
 
     def ours(self, table=ALLOWANCE):
         """What may leave of the shared dataset now, asked of the lake directly."""
-        resource = leaving(self.city)[table]
+        resource = self.out.leaving()[table]
         shown = ", ".join(f"{c.sql} AS {c.name}" for c in resource.columns)
         key = resource.row_key(keys.key(self.home, "platform"))
         found = self.lake.cursor().execute(

@@ -37,7 +37,7 @@ def ledger(home):
 
 def package(**more):
     return Delivery(**{
-        "resource": "306012/000001", "dataset": "a_b__c", "sequence": 1, "previous": 0, "kind": "full", "batch": "b1", "made_from": 3,
+        "platform": "province", "resource": "306012/000001", "dataset": "a_b__c", "sequence": 1, "previous": 0, "kind": "full", "batch": "b1", "made_from": 3,
         "snapshot": 9, "definition": "d", "rows": 2, "inserted": 2, "updated": 0, "deleted": 0, "total": 2, "sha256": "0" * 64, **more,
     })  # fmt: skip
 
