@@ -61,7 +61,7 @@ class Standing:
     """One system, and the move that is due."""
 
     path: str
-    title: str
+    title: Said
     department: str
     stage: str
     since: dt.datetime | None
@@ -162,7 +162,16 @@ def _reached(system: System, ledger: Ledger) -> str:
 
 def _standing(system: System, stage: Stage | None, run: Run | None, reached: str) -> Standing:
     since = stage.since if stage and stage.stage == system.stage else None
-    one = Standing(system.path, system.title, system.department, system.stage, since, system.cycle, PROMISED[system.cycle], reached)
+    one = Standing(
+        system.path,
+        Said(system.title, system.title_en or system.title),
+        system.department,
+        system.stage,
+        since,
+        system.cycle,
+        PROMISED[system.cycle],
+        reached,
+    )
     one.running_now = bool(run and run.status == "open")
     return one
 
@@ -240,7 +249,7 @@ def _typed(command: str) -> Said:
 
 def _broken(path: str, error: RegistrationError) -> Standing:
     lines = error.zh.splitlines(), error.en.splitlines()
-    one = Standing(path, "", path.split("/", maxsplit=1)[0], "", None, "other", PROMISED["other"], "", state="broken")
+    one = Standing(path, NOTHING, path.split("/", maxsplit=1)[0], "", None, "other", PROMISED["other"], "", state="broken")
     first = [said[1].strip() if len(said) > 1 else whole for said, whole in zip(lines, (error.zh, error.en), strict=True)]
     one.error = Said(*first)
     one.whose, one.following = Said(error.whose_zh, error.whose_en), Said(error.next_zh, error.next_en)

@@ -93,7 +93,7 @@ def _ready(way: Way, resource: Resource, shared: Mapping[str, Made]) -> bool:
     """Whether the shared record stands, with every column that leaves; a new field waits for the next publish."""
     if resource.record.name not in shared:
         return False
-    return {c.name for c in resource.columns} <= set(way.lake.columns("shared", resource.record.name))
+    return {*(c.name for c in resource.columns), "_from"} <= set(way.lake.columns("shared", resource.record.name))
 
 
 def _due(

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from docking import cells
 from docking.canonical import digest, row_hash
 from docking.resources import Column, Resource
 from ledger.models import Delivery
@@ -74,7 +75,7 @@ def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, versi
         if _count(con, resource, base.snapshot) != base.total:
             return None
     else:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'I' AS op_type, * FROM ({_shared(resource, version)})")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'I' AS op_type, * FROM ({_shared(con, resource, version)})")
     total = _count(con, resource, version)
     if _state(con, resource, version) != now:
         return None
@@ -82,11 +83,17 @@ def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, versi
 
 
 def deletions(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, base: Delivery) -> Contents | None:
-    """A deletion of every row that was taken with `base`; None when the base is no longer kept."""
+    """A deletion of every row that was taken with `base`; None when it can be listed no longer.
+
+    The rows are those that left while this dataset still might; others may have lost or gained that right since, so
+    they are counted against what was taken.
+    """
     if not kept(con, resource, base):
         return None
+    while_it_might = replace(resource.cells, leaving=(*resource.cells.leaving, resource.cells.table))
+    given = f"{table('shared', resource.record.name)} AT (VERSION => {base.snapshot}) WHERE {cells.carries(while_it_might)}"
     blank = ", ".join(f"NULL::{c.sql_type} AS {quoted(c.name)}" for c in resource.columns)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'D' AS op_type, _id, {blank} FROM ({_shared(resource, base.snapshot)})")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'D' AS op_type, _id, {blank} FROM {given}")
     found = con.execute("SELECT count(*) FROM _rows").fetchone()
     if found is None or found[0] != base.total or not kept(con, resource, base):
         return None
@@ -129,17 +136,15 @@ def _packed(
 def copy_of(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, version: int) -> tuple[int, str]:
     """How many rows the platform's copy must have at that version, and their hash."""
     kinds = {c.name: c.sql_type for c in resource.columns}
-    rows = f"SELECT {resource.row_key(key)} AS row_key, {columns(kinds)} FROM ({_shared(resource, version)})"
+    rows = f"SELECT {resource.row_key(key)} AS row_key, {columns(kinds)} FROM ({_shared(con, resource, version)})"
     return _count(con, resource, version), digest(con, f"SELECT {row_hash(kinds)} AS h FROM ({rows}) ORDER BY h")
 
 
-def _shared(resource: Resource, version: int) -> str:
-    """The rows this dataset decides, masked; with their identity, which stays here."""
+def _shared(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> str:
+    """The rows that leave in this resource, masked; with their identity, which stays here."""
     shown = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in resource.columns)
-    return (
-        f"SELECT _id, {shown} FROM {table('shared', resource.record.name)} AT (VERSION => {version})"
-        f" WHERE _source = {literal(resource.table)}"
-    )
+    rows = cells.rows(con, resource.record.name, resource.cells, [c.name for c in resource.columns], version)
+    return f"SELECT _id, {shown} FROM ({rows})"
 
 
 def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int, after: int) -> None:
@@ -147,9 +152,9 @@ def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _rows AS
         WITH old AS (
-            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(resource, before)})),
+            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, before)})),
         new AS (
-            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(resource, after)}))
+            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, after)}))
         SELECT
             CASE WHEN old._id IS NULL THEN 'I' WHEN new._id IS NULL THEN 'D' ELSE 'U' END AS op_type,
             coalesce(new._id, old._id) AS _id,
@@ -160,7 +165,7 @@ def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int
 
 def _count(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> int:
     row = con.execute(
-        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE _source = {literal(resource.table)}"
+        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE {cells.carries(resource.cells)}"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -170,7 +175,7 @@ def kept(con: duckdb.DuckDBPyConnection, resource: Resource, base: Delivery) -> 
     if not con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {base.snapshot}").fetchone():
         return False
     state = _state(con, resource, base.snapshot)
-    return state is not None and state[0] == base.made_from
+    return state is not None and state[0] == base.made_from and not cells.lacking(con, resource.record.name, base.snapshot)
 
 
 def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> tuple[int, dt.datetime] | None:

@@ -19,7 +19,7 @@ from filelock import FileLock
 from docking import packing, resources
 from docking.catalogue import Entry, entry, withdrawn
 from docking.package import KEEP, apart, base_of, batch_name, enter, next_number, recall, remember, void
-from docking.resources import Resource, definition, resource_of
+from docking.resources import Resource, resource_of
 from docking.way import Way, against
 from ledger.book import Ledger
 from ledger.models import Delivery
@@ -127,14 +127,16 @@ def _next(way: Way, one: Withdrawal, run: str, folder: Path) -> Delivery:
     base, parted = base_of(way, one.resource)
     notice = way.profile.withdrawal == "notice"
     at = _registered(way.city, one.dataset)
-    resource = resource_of(way.city, *at) if at and at[2].record and at[2].resource else None
-    listed = base if base and resource and not notice and definition(resource, way.key) == base.definition else None
+    resource = resource_of(way.city, *at, way.ledger.agreements()) if at and at[2].record and at[2].resource else None
+    before = _entry(way, one, resource, folder)
+    same = resource is not None and [c.name for c in resource.columns] == [item["字段"] for item in before["信息项信息"]]
+    listed = base if base and same and not notice else None
     with way.lake.reading() as con:
         contents = packing.deletions(con, resource, way.key, listed) if listed and resource else None
         if contents is None or resource is None:
             listed, contents = None, packing.nothing()
         delivery = _delivery(way, one, run, contents, listed, parted, notice=notice)
-        said = withdrawn(_entry(way, one, resource, folder), one.because.zh, items=listed is not None)
+        said = withdrawn(before, one.because.zh, items=listed is not None)
         columns = resource.columns if listed and resource else ()
         packing.write(con, columns, contents, delivery, void(way, delivery), said, folder / f"{delivery.sequence:06d}")
     enter(way, delivery)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
 import typer
@@ -22,7 +22,7 @@ if "--english" in sys.argv:  # before the commands below write their help
     sys.argv.remove("--english")
     os.environ["HUB_LANGUAGE"] = "en"
 
-from hub import lake, publishing, quality, quarantine, query, reaching, screen, stages, status, syncing, systems, trying, why
+from hub import lake, publishing, quality, quarantine, query, reaching, runs, screen, stages, status, syncing, systems, trying, why
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives the base class of what a reader typed wrongly no name
 
@@ -66,9 +66,22 @@ class Doors(TyperGroup):
             screen.show_error(screen.unforeseen(error))
             raise typer.Exit(screen.FAILED) from None
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.name in _COMPLETION:
+                param.help = say(*_COMPLETION[param.name])
+        return params
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _titles()
         super().format_help(ctx, formatter)
+
+
+_COMPLETION = {
+    "install_completion": ("为当前命令行安装自动补全", "install completion for the current shell"),
+    "show_completion": ("显示自动补全脚本", "show the completion script of the current shell"),
+}
 
 
 def _translated(error: Any) -> Exception:
@@ -126,7 +139,6 @@ app = typer.Typer(
     name="hub",
     cls=Doors,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None if os.environ.get("HUB_PLAIN") else "rich",
     help=say(
@@ -140,9 +152,16 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lianshu {version('lianshu')}")
+        raise typer.Exit
+
+
 @app.callback()
 def hub(
     in_english: bool = typer.Option(False, "--english", help=say("英文显示（等同 HUB_LANGUAGE=en）", "speak English (as HUB_LANGUAGE=en)")),
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help=say("显示版本", "show the version")),
 ) -> None:
     if in_english:
         os.environ["HUB_LANGUAGE"] = "en"
@@ -215,6 +234,13 @@ _COMMANDS: list[_Command] = [
         status.status,
         "各系统：新鲜度、行数、问题、该谁处理、下一步。",
         "Per system: freshness, rows, problems, whose move, next step.",
+    ),
+    (
+        _LOOK,
+        "runs",
+        runs.runs,
+        "最近的运行：谁启动的都在这里，结果和下一步。",
+        "The newest runs, whoever started them: how they ended, and the next step.",
     ),
     (_LOOK, "query", query.query, "用 SQL 查询分析版（已脱敏）。", "Ask the analysts' edition in SQL."),
     (_LOOK, "fields", query.fields, "分析版有哪些表和字段。", "Tables and fields of the edition."),

@@ -15,6 +15,9 @@ from typing import Annotated
 import typer
 
 from hub import opening, screen
+from hub.query import Vertical
+from hub.stages import who
+from schemas.errors import RegistrationError
 from schemas.home import home, say
 
 app = typer.Typer(no_args_is_help=True, help=say("数据湖：概况与维护。", "The lake: what it holds, and its care."))
@@ -95,6 +98,39 @@ def tables(
 
 
 @app.command(
+    help=say("不再属于任何登记的数据：列出，核实后删除。", "Data that no registration owns any more: listed, and dropped by name.")
+)
+def orphans(
+    drop: Annotated[str | None, typer.Option("--drop", metavar="TABLE", help=say("删除这一个", "drop this one"))] = None,
+    because: Annotated[str, typer.Option("--because", help=say("删除理由，记入台账", "why it may go; entered in the ledger"))] = "",
+) -> None:
+    from warehouse import owners
+
+    city, broken = opening.sound_city()
+    if drop is None:
+        with opening.lake_to_read() as lake:
+            found = owners.orphaned(lake, city)
+        screen.print_rows([say(*t) for t in (("数据集", "dataset"), ("落地行", "rows landed"))], list(found.items()))
+        if broken:
+            screen.note(
+                f"登记有误、无法判断归属：{'、'.join(broken)}", f"broken registrations, whose data may be among these: {', '.join(broken)}"
+            )
+        return
+    if broken:
+        raise next(iter(broken.values()))
+    if not because.strip():
+        raise RegistrationError("请写明删除理由 --because", "say why with --because")
+    with opening.whole_hub(city) as hub:
+        known = owners.orphaned(hub.lake, city)
+        if drop not in known:
+            there = "、".join(known) or say("（无）", "(none)")
+            raise RegistrationError(f"{drop} 不在无主数据中；有：{there}", f"{drop} is not among the orphans; there are: {there}")
+        owners.drop(hub.lake, drop)
+        hub.ledger.decide("drop", drop, by=who(), because=because.strip())
+    screen.note(f"已删除 {drop}；旧版本随 hub lake maintain 清除", f"{drop} is dropped; its old versions go with hub lake maintain")
+
+
+@app.command(
     help=say(
         "工程师直接查询数据湖（未脱敏，留痕）。分析请用 hub query。", "Ask the lake itself: unmasked, audited. Analysts use hub query."
     )
@@ -111,6 +147,7 @@ def query(
         Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
+    vertical: Vertical = None,
 ) -> None:
     from hub.tables import write_csv
     from warehouse.asking import selected
@@ -126,13 +163,11 @@ def query(
         elif as_json:
             screen.print_json([dict(zip(names, r, strict=True)) for r in found.fetchmany(limit)])
         else:
-            screen.print_rows(names, found.fetchmany(limit))
+            screen.print_rows(names, found.fetchmany(limit), vertical=vertical)
 
 
 def _audit(sql: str) -> None:
     """Who asked what, before it is answered."""
-    from hub.stages import who
-
     folder = home() / "audit"
     folder.mkdir(mode=0o700, exist_ok=True)
     line = {"who": who(), "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), "sql": sql[:100_000]}

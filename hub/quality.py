@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.home import home, say
 from warehouse.sql import listed
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def quality(
-    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]")] = None,
+    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]", autocompletion=completing.paths)] = None,
     every: Annotated[bool, typer.Option("--all", help=say("符合的检查也列出", "list the checks that pass, too"))] = False,
     docs: Annotated[
         bool, typer.Option("--docs", help=say("生成 Data Docs 页面（离线可看）", "render Data Docs, readable offline"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from hub.trying import Plain
 from schemas.home import say
 
@@ -21,7 +21,7 @@ CHUNK = 10_000
 
 
 def quarantine(
-    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]")] = None,
+    pattern: Annotated[str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]", autocompletion=completing.paths)] = None,
     rows: Annotated[bool, typer.Option("--rows", help=say("逐行显示", "show the rows"))] = False,
     reason: Annotated[str | None, typer.Option("--reason", help=say("只看一种原因（机器词）", "one reason only (its word)"))] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,
@@ -95,13 +95,13 @@ def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[
 def _select(lake: Lake, city: City, system: System, name: str, only: str | None, *, plain: bool) -> Any:
     """An open result: key, field, reason, value, since, the row as it is landed."""
     from answers import shown
-    from warehouse import staging
+    from schemas.names import OWN, source
     from warehouse.lake import table
 
     dataset = system.datasets[name]
     code = system.table(name)
     record = city.records.get(dataset.record or "")
-    names = [n for n in lake.columns("landing", code) if n not in staging.OWN]
+    names = [source(n) for n in lake.columns("landing", code) if n not in OWN]
     value = shown.failed_value(record, "field", "value", plain=plain)
     row = shown.row_text(city, dataset, names, '"row"', plain=plain)
     raw = "CASE WHEN raw IS NOT NULL THEN hex(raw) END" if plain else "NULL"

@@ -10,28 +10,51 @@ import typer
 
 from hub import opening, screen
 from hub.stages import who
+from schemas.errors import QueryRefused
 from schemas.home import english, home, say
 
 if TYPE_CHECKING:
     from warehouse.query import Answer
 
+SHOWN, MOST = 1000, 1_000_000
+Vertical = Annotated[
+    bool | None,
+    typer.Option("--vertical/--table", help=say("一行一个值（默认看宽度）", "one value a line (by default where a table does not fit)")),
+]
 Audience = Annotated[str, typer.Option("--audience", help=say("使用对象", "whose edition"))]
 
 
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help=say("一条 SELECT；- 表示从标准输入读", "one SELECT; - reads it from stdin"))],
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help=say("最多返回几行", "rows returned at most"))] = 1000,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            max=MOST,
+            help=say("最多返回几行（屏幕 1000，CSV 一百万）", "rows returned at most (1000 on the screen, a million as CSV)"),
+        ),
+    ] = None,
     seconds: Annotated[int, typer.Option("--seconds", min=1, max=3600, help=say("最长运行秒数", "seconds it may take"))] = 30,
     csv: Annotated[Path | None, typer.Option("--csv", help=say("写入 CSV 文件（- 为标准输出）", "write a CSV file (- is stdout)"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
+    vertical: Vertical = None,
     audience: Audience = "analyst",
 ) -> None:
     from warehouse.query import ask
 
-    answer = ask(home(), sys.stdin.read() if sql == "-" else sql, audience, limit_rows=limit, seconds=seconds, who=who())
+    most = limit or (MOST if csv is not None else SHOWN)
+    answer = ask(home(), sys.stdin.read() if sql == "-" else sql, audience, limit_rows=most, seconds=seconds, who=who())
     if csv is not None:
         from hub.tables import write_csv
 
+        if answer.truncated:
+            raise QueryRefused(
+                f"结果超过一次能取的 {most} 行或 64 MB，没有写文件：一个缺行的文件看起来是完整的",
+                f"the answer is more than {most} rows or 64 MB; no file was written, for one that lacks rows looks whole",
+                next_zh="用 WHERE 分批取，或用 --limit 增加行数",
+                next_en="take it in parts with WHERE, or raise --limit",
+            )
         count = write_csv(csv, answer.columns, answer.rows)
         screen.note(f"已写入 {csv}，{count} 行", f"{count} rows written to {csv}")
     elif as_json:
@@ -39,8 +62,8 @@ def query(
     else:
         titles = {} if english() else _titles()
         heads = [f"{c}\n{titles[c]}" if c in titles and titles[c] != c else c for c in answer.columns]
-        screen.print_rows(heads, answer.rows)
-    _about(answer, limit)
+        screen.print_rows(heads, answer.rows, vertical=vertical)
+    _about(answer, most)
 
 
 def _titles() -> dict[str, str]:
@@ -68,7 +91,6 @@ def fields(
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
     audience: Audience = "analyst",
 ) -> None:
-    from schemas.errors import QueryRefused
     from warehouse.query import ask
 
     rows = ask(home(), "SELECT record, field, title, type, masked FROM shared.fields", audience, limit_rows=100_000, who=who()).rows

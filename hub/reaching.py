@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.errors import HubError, RegistrationError
 from schemas.home import say, systems_folder
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 SHOWN = 40  # columns of one table on the screen
 OneSystem = Annotated[
-    str, typer.Argument(metavar="DEPARTMENT/SYSTEM", help=say("例如 civil_affairs/assistance", "such as civil_affairs/assistance"))
+    str,
+    typer.Argument(
+        metavar="DEPARTMENT/SYSTEM",
+        autocompletion=completing.paths,
+        help=say("例如 civil_affairs/assistance", "such as civil_affairs/assistance"),
+    ),
 ]
 
 

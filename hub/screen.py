@@ -83,16 +83,30 @@ def joined(key: str | None) -> str:
     return (key or "").replace("\x1f", "/")
 
 
-def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Rows as a table on stdout."""
+NARROWEST = 8  # characters a column needs to be read in a table
+
+
+def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, vertical: bool | None = None) -> None:
+    """Rows as a table on stdout; one value a line where asked for, or where the columns would not fit side by side."""
     from rich.text import Text
 
+    if vertical or (vertical is None and len(names) * NARROWEST > out().width):
+        _print_vertical(names, rows)
+        return
     made = table(title=title)
     for name in names:
         made.add_column(Text(text(name)), overflow="fold")
     for row in rows:
         made.add_row(*(cell(v) for v in row))
     out().print(made)
+
+
+def _print_vertical(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    heads = [" ".join(text(n).split("\n")) for n in names]
+    for number, row in enumerate(rows, 1):
+        out().print(cell(f"── {number} ──"), style="dim")
+        for head, value in zip(heads, row, strict=True):
+            out().print(cell(f"{head}：{text(value)}"), soft_wrap=True)
 
 
 def print_json(value: object) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.errors import RegistrationError
 from schemas.home import say, systems_folder
 
@@ -23,7 +23,7 @@ def who() -> str:
 
 
 def stage(
-    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM")],
+    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM", autocompletion=completing.paths)],
     name: Annotated[
         str | None, typer.Argument(metavar="STAGE", help=say("新阶段；不写则列出历史", "the new stage; without it, the history"))
     ] = None,
@@ -52,7 +52,7 @@ def stage(
 
 
 def agree(
-    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET")],
+    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET", autocompletion=completing.paths)],
     note: Because = "",
     ended: Annotated[bool, typer.Option("--ended", help=say("协议终止", "the agreement has ended"))] = False,
 ) -> None:

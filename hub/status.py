@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.home import home, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ _STATES = {
 
 def status(
     pattern: Annotated[
-        str | None, typer.Argument(metavar="[DEPARTMENT[/SYSTEM]]", help=say("写到系统则逐数据集显示", "a system shows its datasets"))
+        str | None,
+        typer.Argument(
+            metavar="[DEPARTMENT[/SYSTEM]]",
+            autocompletion=completing.paths,
+            help=say("写到系统则逐数据集显示", "a system shows its datasets"),
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help=say("包括尚未接入的系统", "systems that are not connected too"))] = False,
     funnel: Annotated[bool, typer.Option("--funnel", help=say("按阶段计数", "count systems by stage"))] = False,
@@ -86,7 +91,7 @@ def _table(shown: list[Standing]) -> None:
         say(*t)
         for t in (
             ("系统", "system"), ("状态", "state"), ("最近确认", "confirmed"), ("最近变化", "changed"), ("距今/承诺", "age/promise"),
-            ("落地行", "landed"), ("标准行", "standard"), ("未通过", "held"), ("该谁处理 → 下一步", "whose move → next step"),
+            ("落地行", "landed"), ("标准行", "standard"), ("未通过", "held"), ("问题，该谁处理", "problem, whose move"),
         )
     ]  # fmt: skip
     made = screen.table(*titles, right=titles[5:8])
@@ -98,16 +103,16 @@ def _table(shown: list[Standing]) -> None:
             f"{screen.age(s.age)}/{screen.age(s.promised)}", screen.number(s.total("landed")), screen.number(s.total("standard")),
             screen.number(s.total("held")), screen.cell(_move(s)),
         )  # fmt: skip
-    screen.out().print(made)
+    out = screen.out()
+    out.print(made)
+    if following := {s.path: s.following for s in shown if s.following}:
+        out.print(say("下一步：", "next steps:"), style="bold")
+    for path, step in following.items():  # outside the table, where a command is never broken over two lines
+        out.print(screen.cell(f"  {path}  → {step}"), soft_wrap=True)
 
 
-def _move(s: Standing | DatasetStanding) -> str:
-    parts = [str(s.error).splitlines()[0]] if s.error else []
-    if s.whose:
-        parts.append(str(s.whose))
-    if s.following:
-        parts.append(f"→ {s.following}")
-    return "\n".join(parts)
+def _move(s: Standing) -> str:
+    return "\n".join([*(str(s.error).splitlines()[:1]), *([str(s.whose)] if s.whose else [])])
 
 
 def _one(s: Standing) -> None:

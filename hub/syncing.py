@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from hub.progress import Told
 from schemas.errors import HubError, RegistrationError
 from schemas.home import say
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 Pattern = Annotated[
     str | None,
-    typer.Argument(metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]", help=say("默认全部运行中的系统", "every running system by default")),
+    typer.Argument(
+        metavar="[DEPARTMENT[/SYSTEM[/DATASET]]]",
+        autocompletion=completing.paths,
+        help=say("默认全部运行中的系统", "every running system by default"),
+    ),
 ]
 
 
@@ -69,7 +73,7 @@ def build(pattern: Pattern = None) -> None:
 
 
 def accept(
-    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET")],
+    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET", autocompletion=completing.paths)],
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why it may pass; entered in the ledger"))],
 ) -> None:
     from answers.standing import facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.errors import HubError, RegistrationError
 from schemas.home import say, systems_folder
 
@@ -58,7 +58,9 @@ def _summary(s: System) -> dict[str, Any]:
 
 
 @app.command(help=say("查看一个系统的登记。", "Show one registration."))
-def show(path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM")], as_json: AsJson = False) -> None:
+def show(
+    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM", autocompletion=completing.paths)], as_json: AsJson = False
+) -> None:
     city, broken = opening.sound_city()
     if path in broken:
         raise broken[path]
@@ -106,7 +108,10 @@ def _show_dataset(city: City, system: System, name: str, dataset: Dataset) -> No
 
 @app.command(help=say("校验登记：结构、映射、接入方式和样例。", "Validate registrations: shape, mapping, connection and samples."))
 def validate(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[DEPARTMENT/SYSTEM]…", help=say("默认全部", "all by default"))] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DEPARTMENT/SYSTEM]…", autocompletion=completing.paths, help=say("默认全部", "all by default")),
+    ] = None,
 ) -> None:
     city, broken = opening.sound_city()
     wanted = list(city)
@@ -131,6 +136,10 @@ def validate(
         f"✓ {len(wanted)} systems, {datasets} datasets registered correctly, {samples} samples pass",
     )
     screen.out().print(screen.cell(out))
+    from docking.cells import of_others
+
+    for said in of_others(city, wanted):
+        screen.note(said.zh, said.en)
 
 
 def _named(city: City, broken: dict[str, RegistrationError], path: str) -> list[System]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub import opening, screen
+from hub import completing, opening, screen
 from schemas.errors import HubError, RegistrationError
 from schemas.home import say
 
@@ -19,7 +19,7 @@ Plain = Annotated[bool, typer.Option("--plain", help=say("显示未脱敏的个�
 
 
 def try_(
-    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM[/DATASET]")],
+    path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM[/DATASET]", autocompletion=completing.paths)],
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, max=1000, help=say("每个数据集读取几行", "rows of each dataset"))] = 20,
     show: Annotated[
         int,

@@ -8,6 +8,7 @@ Everything that can be wrong between two files is found here, all at once.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,3 +238,11 @@ def _between(
                         f"schemas/records/{record.name}.yml: fields.{field}.codes: no code list {spec.codes}",
                     ),
                 )
+
+
+def files_seen() -> str:
+    """Something that differs when a registration, a record type, a code list or a derived table has been added, changed or removed."""
+    folders = [(systems_folder(), ("*.yml", "*/*.yml")), (schemas_folder(), ("records/*.yml", "codes/*.csv", "derived/*"))]
+    found = sorted(f for folder, patterns in folders for pattern in patterns for f in folder.glob(pattern))
+    stats = [(str(f), s.st_mtime_ns, s.st_size) for f in found if (s := f.stat())]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()

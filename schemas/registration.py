@@ -192,7 +192,7 @@ class Page(Closed):
     rows: int = Field(default=500, ge=1, le=100_000)
     start: int = 1
     total: str | None = None  # where the answer says how many there are
-    next: str | None = None  # where the answer says the next cursor
+    next: str | None = None  # where the answer says the next cursor, or holds the next page's address
 
 
 class Since(Closed):
@@ -200,7 +200,8 @@ class Since(Closed):
 
     lower: str
     upper: str | None = None
-    format: str = "%Y-%m-%d %H:%M:%S"
+    format: str = "%Y-%m-%d %H:%M:%S"  # as the interface takes it; also seconds, milliseconds, number
+    zone: str | None = None  # of a format that tells none; the system's time zone otherwise, UTC where it ends in Z
 
 
 class Read(Closed):

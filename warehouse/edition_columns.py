@@ -64,7 +64,18 @@ def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: se
     for name, field in fields.items():
         mask, column = mask_of(field), quoted(name)
         if name not in have:  # described since the last publish
-            made.append(Column(name, field.title, field.type, f"NULL::{'VARCHAR' if mask else SQL_TYPES[field.type]}", mask or ""))
+            made.append(
+                Column(
+                    name,
+                    field.title,
+                    field.type,
+                    f"NULL::{'VARCHAR' if mask and mask != 'birth_date' else SQL_TYPES[field.type]}",
+                    mask or "",
+                )
+            )
+            continue
+        if mask == "birth_date" and field.type == "date":  # still a date, so that ages can be computed
+            made.append(Column(name, f"{field.title}（只到年）", field.type, f"CAST(date_trunc('year', {column}) AS DATE)", mask))
             continue
         made.append(Column(name, field.title, field.type, mask_sql(mask, column) if mask else column, mask or "", field.codes))
         if mask in IDENTIFIERS:

@@ -33,7 +33,7 @@ from warehouse.lake import Lake, table
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import literal, quoted
 
-LAYOUT = 1  # raise it when the same rows would make another file
+LAYOUT = 2  # raise it when the same rows would make another file
 KEPT = 2  # generations that stay on disk
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from schemas.city import City
 from schemas.errors import RegistrationError
 from warehouse import made
-from warehouse.lake import Lake
+from warehouse.lake import Lake, table
+from warehouse.sql import literal
 
 
 def without_an_owner(lake: Lake, city: City) -> list[str]:
@@ -32,3 +33,25 @@ def may_publish(lake: Lake, city: City, broken: Mapping[str, RegistrationError])
             next_zh=first.next_zh,
             next_en=first.next_en,
         )
+
+
+def orphaned(lake: Lake, city: City) -> dict[str, int]:
+    """{dataset table: rows landed} of datasets that are registered nowhere now: their system is gone, or they are left out of it."""
+    known = {s.table(n) for s in city for n in s.datasets}
+    return {t: _rows(lake, t) for t in sorted(made.landing_states(lake)) if t not in known}
+
+
+def _rows(lake: Lake, name: str) -> int:
+    if not lake.has("landing", name):
+        return 0
+    row = lake.cursor().execute(f"SELECT count(*) FROM {table('landing', name)}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def drop(lake: Lake, name: str) -> None:
+    """Forget one orphaned dataset at every station and in the hub's own logs, in one commit. Its old versions go with maintenance."""
+    with lake.sole(name.partition("__")[0]), lake.writing(f"drop {name}") as tx:
+        for station in ("landing", "quarantine", "standard"):
+            tx.execute(f"DROP TABLE IF EXISTS {table(station, name)}")
+        for log, column in (("cursors", "dataset"), ("findings", "dataset"), ("made", "name")):
+            tx.execute(f"DELETE FROM {table('hub', log)} WHERE {column} = {literal(name)}")

@@ -15,13 +15,14 @@ from pathlib import Path
 import duckdb
 
 from schemas.city import City
-from schemas.permission import against_sharing
 from schemas.records import SQL_TYPES, Derived, Record
 from warehouse import golden, made
+from warehouse.identity import contributors, key_of_derived, orders
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, key_text, literal, quoted
+from warehouse.sql import columns, literal, quoted
 
+LAYOUT = 2  # raise it when the same rows would make another shared table
 SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word
 _SMALL = 50
 
@@ -46,11 +47,6 @@ class Prepared:
         return self.station == "shared" and self.before > _SMALL and self.deleted - self.inserted > self.before * SHRINK
 
 
-def contributors(city: City, record: str, agreed: frozenset[str] = frozenset()) -> list[str]:
-    """Dataset tables that make a shared record, the authoritative first; none whose agreement is still missing."""
-    return [s.table(n) for s, n, _ in city.contributors(record) if not against_sharing(s, n, agreed)]
-
-
 def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str] = frozenset()) -> dict[str, int]:
     return {t: done[t].state for t in contributors(city, record, agreed) if t in done}
 
@@ -68,7 +64,7 @@ def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset()) -> dict[st
 
 
 def _definition(record: Record, made_from: dict[str, int]) -> str:
-    return made.fingerprint(record, list(made_from))
+    return made.fingerprint(LAYOUT, record, list(made_from))
 
 
 def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path) -> Prepared:
@@ -79,18 +75,18 @@ def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int],
         **{n: SQL_TYPES[f.type] for n, f in record.fields.items()},
         "_source": "VARCHAR",
         "_sources": 'STRUCT("source" VARCHAR, "key" VARCHAR)[]',
+        "_from": golden.FROM,
     }
     con = lake.cursor()
     sources = {t: set(lake.columns("standard", t)) for t in made_from}
-    bodies = golden.statements(con, record, sources) if sources else [_none(types)]
+    bodies = golden.statements(con, record, sources, orders(city, name, list(made_from))) if sources else [_none(types)]
     return _compare(lake, con, "shared", name, types, bodies, folder, made_from, _definition(record, made_from))
 
 
 def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, int], folder: Path) -> Prepared:
     """Compute a derived table from the shared tables as they are now. `states` as `due_derived` said them."""
     types = {"_id": "VARCHAR", **{n: SQL_TYPES[c.type] for n, c in derived.columns.items()}}
-    identity = key_text([quoted(k) for k in derived.key])
-    body = f"SELECT {identity} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
+    body = f"SELECT {key_of_derived(derived)} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
     con = lake.cursor()
     return _compare(lake, con, "derived", derived.name, types, [body], folder, states, made.fingerprint(derived, sql))
 

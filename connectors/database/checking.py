@@ -6,6 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from connectors.contract import Finding
+from connectors.database.dialects import path
+from connectors.database.marks import refusal
 from connectors.database.session import Session
 from connectors.patience import within
 from connectors.wording import Who
@@ -51,6 +53,11 @@ def _rights(database: Database, session: Session) -> list[Finding]:
             found.append(
                 Finding(f"rights {name}", True, f"{read.table} 可读，{len(there)} 列", f"{read.table} can be read, {len(there)} columns")
             )
+            mark = read.changes.at if read.changes else read.cursor
+            by = [f for f in there if f.name == mark]
+            who = Who(database.system.path, name)
+            if by and (refused := refusal(who, database.dialect, session.connection, path(database.dialect, read.table), by[0])):
+                found.append(Finding(f"cursor {name}", False, refused.zh, refused.en, refused.next_zh, refused.next_en))
             continue
         found.append(
             Finding(

@@ -19,6 +19,7 @@ from schemas.registration import Limits
 from schemas.secrets import Secret
 
 Family = Literal["instant", "moment", "day", "number", "text"]  # with a zone, without, a date
+Order = Literal["value", "text", "none"]  # compared as what it is; character by character; not by us
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Field:
     text: str = ""  # the column as exact text, for cursors and for values Arrow cannot carry
     odd: str = ""  # true for a value Arrow cannot carry: then the whole column comes as text
     hexed: bool = False  # bytes travel as hexadecimal
+    order: Order = "none"
+    highest: str = ""  # where the product counts NaN or infinity above every number: the largest that is one
     nullable: bool = True
     key: bool = False
     title: str = ""
@@ -73,6 +76,9 @@ class Dialect(Protocol):
 
     def value(self, field: Field, text: str) -> str:
         """That text as a value of the column's type."""
+
+    def shaped(self, column: str, digits: str) -> str:
+        """A condition: the text is written like `digits`, in which every digit stands for any."""
 
     def clock(self, connection: sa.Connection) -> dt.datetime | None:
         """The far side's clock in UTC; None where it has none of its own."""

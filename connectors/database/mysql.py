@@ -101,12 +101,12 @@ def _field(
     text = f"CAST({q} AS CHAR)"
     more: dict[str, Any] = {"text": text, "nullable": nullable == "YES", "key": key == "PRI", "title": title or ""}
     if kind in _INTEGERS:
-        return Field(column, full, q, _INTEGERS[kind]["unsigned" in full], "number", **more)
+        return Field(column, full, q, _INTEGERS[kind]["unsigned" in full], "number", order="value", **more)
     if kind == "decimal":
         if precision and precision <= 38:
-            return Field(column, full, q, pa.decimal128(int(precision), int(scale or 0)), "number", **more)
-        return Field(column, full, text, pa.string(), "number", **more)
-    if kind == "float":
+            return Field(column, full, q, pa.decimal128(int(precision), int(scale or 0)), "number", order="value", **more)
+        return Field(column, full, text, pa.string(), "number", order="value", **more)
+    if kind == "float":  # its text is not its value: no order to read on from
         return Field(column, full, f"CAST({q} AS DOUBLE)", pa.float32(), "number", **more)
     if kind == "double":
         return Field(column, full, q, pa.float64(), "number", **more)
@@ -116,11 +116,11 @@ def _field(
     if kind in _BYTES:
         return Field(column, full, q, pa.binary(), **more)
     if kind in _TEXTS and collation is not None:
-        return Field(column, full, q, pa.string(), **{**more, "text": q})
+        return Field(column, full, q, pa.string(), order="text", **{**more, "text": q})
     if kind in _SPATIAL:
         return Field(column, full, f"ST_AsText({q})", pa.string(), **more)
     family = _FAMILIES.get(kind, "text")
-    return Field(column, full, text, pa.string(), family, **more)
+    return Field(column, full, text, pa.string(), family, order="value" if kind in _FAMILIES else "none", **more)
 
 
 def tables(connection: sa.Connection) -> list[tuple[str, int | None]]:
@@ -153,6 +153,10 @@ def value(field: Field, text: str) -> str:
             raise ValueError("not a number")
         return text
     return literal(text)
+
+
+def shaped(column: str, digits: str) -> str:
+    return f"{column} REGEXP {literal('^' + re.sub('[0-9]', '[0-9]', re.escape(digits)) + '$')}"
 
 
 def clock(connection: sa.Connection) -> dt.datetime | None:

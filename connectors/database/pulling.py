@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from connectors.contract import Answer, Batch, Cursor, Pull
 from connectors.database.dialects import Dialect, Field, path, rows
 from connectors.database.expected import first_incomplete
+from connectors.database.marks import refusal
 from connectors.database.window import Window, all_of, earlier, written
 from connectors.patience import paced, steady, within
 from connectors.wording import Who, gone, senseless
@@ -105,6 +106,8 @@ def _window(
     read, dialect = dataset.reading, database.dialect
     assert read.table is not None
     table = path(dialect, read.table)
+    if refused := refusal(who, dialect, connection, table, field):
+        raise refused
     last = since.get("value") if since else None
     lower = earlier(last, read.overlap) if last is not None else None
     if last is not None and lower is None:
@@ -116,7 +119,7 @@ def _window(
     bound = None
     like = last or _sample(database, connection, table, field)
     now = dialect.clock(connection) or dt.datetime.now(dt.UTC)
-    ceiling = written(now + _AHEAD, field, like, database.system.timezone)
+    ceiling = written(now + _AHEAD, field, like, database.system.timezone) or field.highest or None
     if read.lag:
         bound = written(now - read.lag, field, like, database.system.timezone)
         if bound is None and like is not None:
@@ -218,7 +221,7 @@ def _batches(
         try:
             yield from reading.stream(sql, fields, size)
             if not limited:
-                end.cursor = _next(database, dataset, reading, ask, counted, since)
+                end.cursor = _next(dataset, reading, ask, counted, since)
         finally:
             reading.close()
 
@@ -250,7 +253,7 @@ def _short(who: Who, seen: int, expected: int) -> SourceUnavailable:
     )
 
 
-def _next(database: Database, dataset: Dataset, reading: Reading, ask: Wanted, counted: Counted, since: Cursor | None) -> Cursor | None:
+def _next(dataset: Dataset, reading: Reading, ask: Wanted, counted: Counted, since: Cursor | None) -> Cursor | None:
     """The largest value seen, and how many rows stood near it, so that a later look can tell whether anything moved."""
     window = ask.window
     if window is None:
@@ -258,17 +261,16 @@ def _next(database: Database, dataset: Dataset, reading: Reading, ask: Wanted, c
     value = counted.upper if counted.upper is not None and counted.forward else window.last
     if value is None:
         return since
-    cursor: Cursor = {"value": value, **_standing(database, reading.one, dataset, ask, value)}
+    cursor: Cursor = {"value": value, **_standing(reading.one, dataset, ask, value)}
     return cursor
 
 
-def _standing(database: Database, one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, Any]:
+def _standing(one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, Any]:
     window = ask.window
     assert window is not None
-    column = database.dialect.quoted(window.field.name)
     standing: dict[str, Any] = {"near": int(one(f"SELECT count(*) AS n FROM {ask.table}{window.near(value, dataset.reading.overlap)}")[0])}
     if window.nulls:
-        standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'{column} IS NULL'])}")[0])
+        standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'({window.empty()})'])}")[0])
     for ahead in window.ahead():
         standing["ahead"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, ahead])}")[0])
     return standing
@@ -282,7 +284,7 @@ def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> An
         counted = _look(database, session, Wanted(ask.table, [], ask.window, ask.only, (), None))
         if counted.upper is not None and counted.forward and counted.upper != since["value"]:
             return "changed"
-        now = _standing(database, session.one, dataset, ask, since["value"])
+        now = _standing(session.one, dataset, ask, since["value"])
         if now.get("nulls") or now.get("ahead"):
             return "cannot tell"  # a row without a mark that means anything may have changed
         return "unchanged" if now == {k: since.get(k) for k in now} else "changed"

@@ -19,7 +19,7 @@ from orchestration.routes.opened import Hub, Tell, silent, unforeseen
 from schemas.errors import AccountRefused, HubError, SystemUnreachable
 from schemas.registration import Dataset, System
 from schemas.remarks import Remark, from_json
-from warehouse import landing, made, normalise, quality, staging, suites
+from warehouse import landing, made, mapping, normalise, quality, staging, suites
 from warehouse.landing import Changes, Landed
 from warehouse.normalise import Candidate
 from warehouse.quality import Verdict
@@ -149,7 +149,11 @@ def _stage(
     if since is not None and connector.probe(dataset, since) == "unchanged":
         return None
     pull = connector.pull(dataset, since)
-    incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
+    landed = hub.lake.columns("landing", outcome.table)
+    incoming = staging.stage(
+        pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run,
+        landed=landed, numbers=landing.numbers(hub.lake, outcome.table, dataset.reading.key, landed),
+    )  # fmt: skip
     outcome.notes = incoming.notes
     outcome.remarks += incoming.remarks
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
@@ -217,6 +221,9 @@ def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made
     try:
         suite = suites.suite(hub.city, system, name)
         suites.save(suite, hub.home / "suites")
+        mapping.points_at_what_is_landed(system, name, hub.lake.columns("landing", outcome.table))
+        if before.definition != normalise.definition(hub.city, system.datasets[name]):
+            mapping.keeps_its_samples(hub.city, system, name)
         candidate = normalise.build(hub.lake, hub.city, system, name, before, landed, folder)
         con = hub.lake.cursor()
         outcome.verdict = quality.check(

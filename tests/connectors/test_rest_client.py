@@ -11,8 +11,8 @@ import traceback
 import pytest
 from pydantic import ValidationError
 
-from connectors import rest, rest_client
-from connectors.rest import Options
+from connectors import rest
+from connectors.rest import Options, client
 from schemas.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from schemas.registration import Read
 from tests.connectors.paper_interface import INCREMENTAL, interface, opened, read, system
@@ -286,7 +286,7 @@ def test_an_answer_that_drips_is_given_up(far):
 
 
 def test_an_answer_that_is_too_large_is_not_taken(far, monkeypatch):
-    monkeypatch.setattr(rest_client, "LARGEST", 1 << 20)
+    monkeypatch.setattr(client, "LARGEST", 1 << 20)
     far.answer = lambda *_: (200, {"Content-Encoding": "gzip"}, gzip.compress(b" " * (8 << 20)))
     assert "page.rows" in failed(far, SourceChanged).next_zh
 

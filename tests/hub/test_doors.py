@@ -1,5 +1,6 @@
 """The command line as a process: how fast it answers, what it exits with, what it says when it is typed wrongly."""
 
+import json
 import os
 import re
 import resource
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.hub.small_city import REGISTRATION
 
 ROOT = Path(__file__).resolve().parents[2]
 HUB = [sys.executable, "-c", "import sys; sys.argv[0] = 'hub'; from hub.cli import main; main()"]
@@ -147,3 +150,66 @@ def test_a_read_only_systems_folder_is_enough_for_everything_but_writing_to_it(c
     finally:
         for path in (city.systems, *city.systems.rglob("*")):
             path.chmod(0o755)
+
+
+def test_a_csv_that_would_lack_rows_is_not_written(city, tmp_path):
+    city.hub("sync")
+    city.hub("publish")
+    file = tmp_path / "people.csv"
+    refused = city.hub("query", "SELECT * FROM shared.person", "--limit", "5", "--csv", str(file))
+    assert (refused.exit_code, file.exists()) == (1, False)
+    assert "没有写文件" in refused.output
+    assert city.hub("query", "SELECT * FROM shared.person", "--csv", str(file)).exit_code == 0
+    assert len(file.read_text("utf-8-sig").splitlines()) == 21
+
+
+def test_wide_rows_are_shown_one_value_a_line(city):
+    city.hub("sync")
+    city.hub("publish")
+    asked = ("query", "SELECT * FROM shared.person LIMIT 1")
+    assert "── 1 ──" in city.hub(*asked, "--vertical").output
+    assert "── 1 ──" in city.hub(*asked, env={"COLUMNS": "30"}).output
+    assert "── 1 ──" not in city.hub(*asked).output
+
+
+def test_a_shell_completes_paths_without_reading_a_registration_whole(city):
+    from hub import completing
+
+    city.write("civil_affairs/broken", "title: [")
+    os.environ["HUB_SYSTEMS"] = str(city.systems)
+    try:
+        assert completing.paths("civil_affairs/a") == ["civil_affairs/assistance"]
+        assert completing.paths("civil_affairs/assistance/") == ["civil_affairs/assistance/note", "civil_affairs/assistance/person"]
+        assert completing.systems("civ") == ["civil_affairs/assistance", "civil_affairs/broken"]
+    finally:
+        del os.environ["HUB_SYSTEMS"]
+
+
+def test_what_no_registration_owns_is_listed_and_dropped_by_name(city):
+    city.hub("sync")
+    assert "civil_affairs_assistance__note" not in city.hub("lake", "orphans").output
+    file = city.systems / "civil_affairs" / "assistance.yml"
+    file.write_text(file.read_text("utf-8").partition("  note:")[0], "utf-8")
+    assert "civil_affairs_assistance__note" in city.hub("lake", "orphans").output
+    assert city.hub("lake", "orphans", "--drop", "civil_affairs_assistance__note").exit_code == 2
+    owned = city.hub("lake", "orphans", "--drop", "civil_affairs_assistance__person", "--because", "x")
+    assert "不在无主数据中" in owned.output
+    assert city.hub("lake", "orphans", "--drop", "civil_affairs_assistance__note", "--because", "不再采集").exit_code == 0
+    assert "civil_affairs_assistance__note" not in city.hub("lake", "tables").output
+    assert city.hub("sync").exit_code == 0
+
+
+def test_the_version_is_told(city):
+    assert city.hub("--version").output.startswith("lianshu ")
+
+
+def test_runs_stand_in_one_list_with_how_they_ended(city):
+    city.hub("sync")
+    city.write("civil_affairs/assistance", REGISTRATION.replace("table: T_NOTE", "table: T_GONE"))
+    city.hub("sync")
+    city.hub("publish")
+    shown = json.loads(city.hub("runs", "--json").output)
+    assert {(r["kind"], r["status"]) for r in shown} >= {("sync", "done"), ("sync", "failed"), ("publish", "done")}
+    (failed,) = json.loads(city.hub("runs", "civil_affairs", "--failed", "--json").output)
+    assert "T_GONE" in failed["message_zh"]
+    assert "下一步" in city.hub("runs").output

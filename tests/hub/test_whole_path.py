@@ -312,3 +312,20 @@ def test_secrets_never_reach_the_screen(city):
     refused = city.hub("check", "civil_affairs/homes")
     assert refused.exit_code == 1
     assert "chmod 600" in refused.output
+
+
+def test_why_goes_back_from_a_derived_row_and_from_a_pseudonym(city):
+    (city.schemas / "derived" / "high_income.yml").write_text(
+        "title: 高收入\nkey: [id_number]\nuses: [person]\ncolumns:\n  id_number: {title: 证件, type: id_number, mask: id_number}\n", "utf-8"
+    )
+    (city.schemas / "derived" / "high_income.sql").write_text("SELECT id_number FROM shared.person WHERE income > 50", "utf-8")
+    city.hub("sync")
+    city.hub("publish")
+    plain = city.hub("why", f"high_income/{id_number(3)}", "--plain").output
+    for said in ("共享库 · high_income", "共享库 · person", "归集库 · civil_affairs/assistance/person", id_number(3)):
+        assert said in plain
+    assert id_number(3) not in city.hub("why", f"high_income/{id_number(3)}").output
+    [[pseudonym]] = [list(r.values()) for r in json.loads(city.hub("query", "SELECT _id FROM person LIMIT 1", "--json").stdout)]
+    for table in ("person", "high_income"):
+        assert "归集库 · civil_affairs/assistance/person" in city.hub("why", f"{table}/{pseudonym}").output
+    assert city.hub("why", "high_income/nobody").exit_code == 1

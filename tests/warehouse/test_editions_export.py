@@ -38,7 +38,7 @@ def test_personal_columns_are_masked_and_join_by_pseudonym(edition, tmp_path):
     row = asked(
         edition, "SELECT id_number, name, birth_date, phone, living_address, income, sex FROM shared.resident ORDER BY phone LIMIT 1"
     )[0]
-    assert row == ("9***************0X", "张**", "1950", "199****0000", "河南省项城市水寨镇***", 10.5, "1")
+    assert row == ("9***************0X", "张**", dt.date(1950, 1, 1), "199****0000", "河南省项城市水寨镇***", 10.5, "1")
     joined = asked(edition, "SELECT count(*) FROM shared.resident JOIN shared.dispute_party USING (id_number_pseudonym)")
     assert joined == [(50,)]
     expected = {hmac.new(bytes.fromhex(key(tmp_path, "analyst")), n.encode(), hashlib.sha256).hexdigest()[:32] for n in NUMBERS}

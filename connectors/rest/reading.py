@@ -12,18 +12,19 @@ import datetime as dt
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors import rest_checking
 from connectors.contract import Answer, Connector, Cursor, Finding, Found
 from connectors.patience import paced
-from connectors.rest_client import Client
-from connectors.rest_options import Options
-from connectors.rest_paging import Sheet, sheets
-from connectors.rest_rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
+from connectors.rest import checking
+from connectors.rest.client import Client
+from connectors.rest.latest import EPOCH, NUMBER, Latest, Marks, Mixed
+from connectors.rest.options import Options
+from connectors.rest.paging import Sheet, sheets
+from connectors.rest.rows import Tally, batch, column, keys_of, sorted_out
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
@@ -48,6 +49,19 @@ def sense(read: Read) -> Iterator[tuple[str, str]]:
         yield "page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next"
     if read.since and not read.cursor:
         yield "since 须与 cursor（更新时间列）一起写", "since needs cursor, the column of the change time"
+    if read.since and read.since.zone and read.since.zone not in available_timezones():
+        yield (
+            f"since.zone: 没有时区 {read.since.zone}，例如 UTC、Asia/Shanghai",
+            f"since.zone: no time zone {read.since.zone}; for example UTC",
+        )
+    if read.since and "%" not in read.since.format and read.since.format not in (*EPOCH, NUMBER):
+        allowed = ", ".join((*EPOCH, NUMBER))
+        yield (
+            f"since.format: {read.since.format} 不是时间格式；可写 %Y-%m-%d %H:%M:%S 这样的格式，或 {allowed}",
+            f"since.format: {read.since.format} is no form of a time; write one such as %Y-%m-%d %H:%M:%S, or {allowed}",
+        )
+    if read.since and read.since.format == NUMBER and (read.overlap or read.lag):
+        yield "since.format: number 不能与 overlap、lag 一起写", "since.format: number goes without overlap and lag"
     if read.whole not in (None, "all"):
         yield "rest 只能写 whole: all", "rest knows only whole: all"
 
@@ -56,6 +70,7 @@ def sense(read: Read) -> Iterator[tuple[str, str]]:
 class _Begun:
     """A read whose first page is there; a probe leaves it to the pull that follows."""
 
+    who: Who
     dataset: Dataset
     since: Cursor | None
     window: Mapping[str, str]
@@ -77,10 +92,10 @@ class Rest:
         self._begun: _Begun | None = None
 
     def check(self) -> list[Finding]:
-        return rest_checking.findings(self.client, self.system)
+        return checking.findings(self.client, self.system)
 
     def discover(self) -> list[Found]:
-        return rest_checking.found(self.client, self.system)
+        return checking.found(self.client, self.system)
 
     def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:  # noqa: ARG002
         return None  # an interface hands out rows; a complete read costs the same
@@ -102,7 +117,7 @@ class Rest:
             return "cannot tell"
         rows, _ = sorted_out(first.rows, 0)
         latest = self._latest(dataset, since)
-        latest.add(rows, column(rows, str(read.cursor)))
+        _see(latest, begun.who, read, rows, column(rows, str(read.cursor)))
         return "unchanged" if latest.digest() == since["seen"] and latest.value == since["value"] else "changed"
 
     def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:  # noqa: ARG002
@@ -125,10 +140,9 @@ class Rest:
 
     def _batches(self, who: Who, begun: _Begun, pull: Pull) -> Iterator[Batch]:
         dataset, since, read = begun.dataset, begun.since, begun.dataset.reading
-        latest = self._latest(dataset, since) if read.cursor else None
+        latest = self._latest(dataset, since) if read.since else None
         tally, stated, received, shaped = Tally(read.key), 0, 0, bool(begun.first.rows)
-        known = {*pull.schema.names, *dataset.ignore}
-        new: dict[str, None] = {}
+        schema, new = pull.schema, dict[str, None]()
         for sheet in begun.sheets():
             rows, rejects = sorted_out(sheet.rows, received)
             received += len(sheet.rows)
@@ -137,15 +151,18 @@ class Rest:
             if rows and not shaped:
                 self._shape(who, begun, names)
                 shaped = True
-            new |= dict.fromkeys(n for n in names if n not in known)
-            made = batch(rows, pull.schema)
+            if more := [n for n in names if n not in schema.names and n not in dataset.ignore]:
+                new |= dict.fromkeys(more)
+                if dataset.raw is not None:
+                    schema = pa.schema([*schema, *((n, pa.string()) for n in more)])
+            made = batch(rows, schema)
             tally.add(made)
             tally.unreadable += rejects.num_rows if rejects else 0
             if latest and rows:
-                latest.add(rows, made.column(str(read.cursor)))
+                _see(latest, who, read, rows, made.column(str(read.cursor)))
             yield Batch(_only(made, read), "", rejects)
-        self._complete(who, begun, pull.schema, tally, stated)
-        if new:
+        self._complete(who, begun, schema, tally, stated)
+        if new and dataset.raw is None:
             pull.notes["unmapped"] = sorted(new)
         if since is None:
             pull.whole = frozenset({""})
@@ -160,7 +177,7 @@ class Rest:
         self.client.begin()
         window = self._window(who, dataset.reading, since)
         pages = self._sheets(who, dataset.reading, window)
-        return _Begun(dataset, since, window, next(pages), pages)
+        return _Begun(who, dataset, since, window, next(pages), pages)
 
     def _sheets(self, who: Who, read: Read, window: Mapping[str, str], size: int | None = None) -> Generator[Sheet, None, None]:
         return sheets(who, read, {**read.params, **window}, lambda path, params: self.client.ask(who, path, params), size)
@@ -169,25 +186,28 @@ class Rest:
         """From the last value seen, less the overlap, up to now, less the lag; fixed before anything is read."""
         if not since or not read.since:
             return {}
-        form, value = read.since.format, str(since["value"])
-        at = moment(value, form, self.zone)
-        if at is None and not value.isdigit():
-            raise SourceChanged(
-                f"{who}: 更新时间列 {read.cursor} 的值不是时间，无法作为 {read.since.lower}",
-                f"{who}: the value of {read.cursor} is no time and cannot be used for {read.since.lower}",
-                next_zh="核对 read.cursor 和 read.since.format",
-                next_en="check read.cursor and read.since.format",
-            )
-        window = {read.since.lower: written(at - read.overlap, form, self.zone) if at else value}
-        if read.since.upper and at:
-            window[read.since.upper] = written(self._now() - read.lag, form, self.zone)
+        marks, value = self._marks(read), str(since["value"])
+        order = marks.order(value)
+        if order is None:
+            raise _orderless(who, read)
+        kind, at = order
+        if kind == "number":
+            return {read.since.lower: str(at)}
+        window = {read.since.lower: marks.written(at - read.overlap // dt.timedelta(microseconds=1))}
+        if read.since.upper:
+            until = self._now() - read.lag - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+            window[read.since.upper] = marks.written(until // dt.timedelta(microseconds=1))
         return window
 
+    def _marks(self, read: Read) -> Marks:
+        return Marks.of(read.since, self.zone)
+
     def _now(self) -> dt.datetime:
-        return dt.datetime.now(self.zone).replace(tzinfo=None)
+        return dt.datetime.now(dt.UTC)
 
     def _latest(self, dataset: Dataset, since: Cursor | None) -> Latest:
-        return Latest(dataset.reading, self.zone, self._now(), since["value"] if since else None, dataset.columns)
+        read = dataset.reading
+        return Latest(self._marks(read), read.overlap, self._now(), str(since["value"]) if since else None, dataset.columns)
 
     def _complete(self, who: Who, begun: _Begun, schema: pa.Schema, tally: Tally, stated: int) -> None:
         """All rows came that there are said to be. Raises SourceUnavailable when rows slipped between two pages.
@@ -232,6 +252,22 @@ def _only(rows: pa.RecordBatch, read: Read) -> pa.RecordBatch:
     for name, values in read.only.items():
         rows = rows.filter(pc.is_in(rows.column(name), pa.array(values, pa.string())))
     return rows
+
+
+def _see(latest: Latest, who: Who, read: Read, rows: list[dict[str, Any]], values: pa.Array) -> None:
+    try:
+        latest.add(rows, values)
+    except Mixed:
+        raise _orderless(who, read) from None
+
+
+def _orderless(who: Who, read: Read) -> SourceChanged:
+    return SourceChanged(
+        f"{who}: 更新时间列 {read.cursor} 的值没有统一的次序（既有时间又有数字，或两者都不是），不能用作增量列",
+        f"{who}: the values of the cursor column {read.cursor} have no one order (times beside numbers, or neither)",
+        next_zh="核对 read.cursor 和 read.since.format；接口没有可靠的更新时间的，去掉 cursor 和 since，每次全量读取",
+        next_en="check read.cursor and read.since.format; without a reliable change time drop cursor and since and read it whole",
+    )
 
 
 def _short(who: Who, stated: int, tally: Tally) -> SourceUnavailable:

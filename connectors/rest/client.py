@@ -20,8 +20,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError as Broken
 
-from connectors.rest_json import held, loads, text
-from connectors.rest_options import Options
+from connectors.rest.json import held, loads, text
+from connectors.rest.options import Options
 from connectors.wording import Who
 from schemas.errors import AccountRefused, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.registration import Limits

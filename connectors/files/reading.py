@@ -21,9 +21,9 @@ from typing import Any
 import pyarrow as pa
 from python_calamine import CalamineError
 
-from connectors import excel_rows
 from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
-from connectors.csv_rows import CsvFile, NoHeader, NotAsDeclared
+from connectors.files.formats import excel
+from connectors.files.formats.csv import CsvFile, NoHeader, NotAsDeclared
 from connectors.wording import Who, gone
 from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
@@ -134,7 +134,7 @@ class Files:
         found = []
         for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
             read = Read(files=path.name, encoding=self._guess(path))
-            with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, CalamineError, excel_rows.Bomb):
+            with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, CalamineError, excel.Bomb):
                 names = self._header(path, read)
                 found.append(Found(path.name, tuple(Column(n, "text") for n in names if n)))
         return found
@@ -218,12 +218,12 @@ class Files:
 
     @staticmethod
     def _book(unit: Unit, read: Read, columns: Sequence[str]) -> Generator[Batch, None, set[str]]:
-        book = excel_rows.open_book(unit.path)
+        book = excel.open_book(unit.path)
         slices = set()
-        for sheet in excel_rows.sheets(book, read.sheet):
+        for sheet in excel.sheets(book, read.sheet):
             name = f"{unit.slice}#{sheet}" if read.whole == "per file" and read.sheet == "each" else unit.slice
             slices.add(name)
-            yield from excel_rows.batches(book, sheet, read, columns, name)
+            yield from excel.batches(book, sheet, read, columns, name)
         return slices
 
     @staticmethod
@@ -322,9 +322,9 @@ class Files:
 
     def _header(self, path: Path, read: Read) -> list[str]:
         if path.suffix.lower() in _BOOKS:
-            book = excel_rows.open_book(path)
-            wanted = excel_rows.sheets(book, read.sheet)
-            return excel_rows.header(book, wanted[0], read) if wanted else []
+            book = excel.open_book(path)
+            wanted = excel.sheets(book, read.sheet)
+            return excel.header(book, wanted[0], read) if wanted else []
         return CsvFile(path, read).header()
 
     def _names(self, dataset: Dataset, unit: Unit) -> list[str]:
@@ -342,7 +342,7 @@ class Files:
                 f"{who}: {unit.name} is not {dataset.reading.encoding or 'utf-8'} as registered (looks like {error})",
                 next_zh="请系统主管部门确认编码是否改变，再修改 read.encoding", next_en="ask the owner about the encoding, then edit read.encoding",
             ) from None  # fmt: skip
-        except (excel_rows.Bomb, CalamineError, OSError) as error:
+        except (excel.Bomb, CalamineError, OSError) as error:
             raise _broken(who, unit, error) from None
 
     def _columns(self, dataset: Dataset, unit: Unit) -> list[str]:

@@ -1,0 +1,1 @@
+"""What a file is written in: each format gives header, batches and digest."""

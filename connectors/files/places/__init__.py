@@ -1,0 +1,1 @@
+"""Where files lie: each place lists what is finished and fetches it."""
