@@ -28,6 +28,9 @@ def publish(
         ),
     ] = False,
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why; entered in the ledger"))] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help=say("全部重新计算，不只是有变化的部分", "work everything out anew, not only what has changed"))
+    ] = False,
 ) -> None:
     from hub.stages import who
     from orchestration import routes
@@ -40,7 +43,7 @@ def publish(
     with opening.whole_hub(city) as hub:
         may_publish(hub.lake, city, broken)
         with Told() as told:
-            published = routes.publish(hub, tell=told.tell, confirmed=confirmed)
+            published = routes.publish(hub, tell=told.tell, confirmed=confirmed, full=full)
         if confirmed:
             for name in published.tables:
                 hub.ledger.decide("publish", name, by=who(), because=because.strip(), run=published.run)

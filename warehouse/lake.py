@@ -34,7 +34,7 @@ CREATE TABLE hub.cursors (
     held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP, state BIGINT, complete BOOLEAN);
 CREATE TABLE hub.made (
     station VARCHAR, name VARCHAR, number BIGINT, run VARCHAR, made_from VARCHAR, definition VARCHAR,
-    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT);
+    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT, snapshot BIGINT);
 CREATE TABLE hub.findings (
     run VARCHAR, dataset VARCHAR, number BIGINT, result VARCHAR, passed BOOLEAN, blocking BOOLEAN, written_at TIMESTAMP);
 """
@@ -94,6 +94,9 @@ class Lake:
             if self._prepared():
                 return
             cursor = self.cursor()
+            if self.has("hub", "made"):  # a lake that an earlier version made
+                cursor.execute("ALTER TABLE hub.made ADD COLUMN snapshot BIGINT")
+                return
             cursor.execute("CALL ducklake_set_option('lake', 'data_inlining_row_limit', 0)")
             cursor.execute("CALL ducklake_set_option('lake', 'parquet_compression', 'zstd')")
             cursor.execute("BEGIN")
@@ -104,7 +107,7 @@ class Lake:
             cursor.execute("COMMIT")
 
     def _prepared(self) -> bool:
-        return self.has("hub", "findings")
+        return "snapshot" in self.columns("hub", "made")
 
     def has(self, schema: str, table: str) -> bool:
         return bool(self.columns(schema, table))

@@ -95,7 +95,7 @@ class Database:
         if reading in self._open:
             self._open.remove(reading)
 
-    def failure(self, error: BaseException, who: Who) -> Exception:
+    def failure(self, error: BaseException, who: Who) -> BaseException:
         return translated(error, who, self.place, password=self.secret.get("password") or "")
 
     def check(self) -> list[Finding]:

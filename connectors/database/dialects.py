@@ -8,6 +8,7 @@ The expression is computed at the far side, whichever path runs it. What Arrow c
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -77,6 +78,9 @@ class Dialect(Protocol):
     def value(self, field: Field, text: str) -> str:
         """That text as a value of the column's type."""
 
+    def among(self, field: Field, values: Sequence[str]) -> str:
+        """A condition: the column has one of these values, compared as values of its type. Raises ValueError for what is none."""
+
     def shaped(self, column: str, digits: str) -> str:
         """A condition: the text is written like `digits`, in which every digit stands for any."""
 
@@ -89,6 +93,23 @@ class Dialect(Protocol):
 def path(dialect: Dialect, table: str) -> str:
     """`schema.table` quoted part by part."""
     return ".".join(dialect.quoted(part) for part in table.split("."))
+
+
+def number(text: str) -> str:
+    """A number as SQL writes it. Raises ValueError."""
+    if not re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text.strip()):
+        raise ValueError("not a number")
+    return text.strip()
+
+
+def boolean(text: str) -> bool:
+    """1, true, t, yes, y, 是 and their opposites. Raises ValueError."""
+    word = text.strip().lower()
+    if word in ("1", "true", "t", "yes", "y", "是"):
+        return True
+    if word in ("0", "false", "f", "no", "n", "否"):
+        return False
+    raise ValueError("not a boolean")
 
 
 def plain(name: str, mark: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.database.dialects import Family, Field, plain, rows
+from connectors.database.dialects import Family, Field, boolean, number, plain, rows
 from schemas.registration import Limits
 from schemas.secrets import Secret
 
@@ -111,8 +112,8 @@ def _field(
     if kind == "double":
         return Field(column, full, q, pa.float64(), "number", **more)
     if kind == "bit":
-        size = re.search(r"\d+", full)
-        return Field(column, full, f"lpad(bin({q}), {size[0] if size else 1}, '0')", pa.string(), **more)
+        made = f"CAST({q} AS UNSIGNED)"
+        return Field(column, full, made, pa.uint64(), "number", **{**more, "text": f"CAST({made} AS CHAR)"})
     if kind in _BYTES:
         return Field(column, full, q, pa.binary(), **more)
     if kind in _TEXTS and collation is not None:
@@ -149,10 +150,20 @@ def literal(text: str) -> str:
 
 def value(field: Field, text: str) -> str:
     if field.family == "number":
-        if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text):
-            raise ValueError("not a number")
-        return text
+        return number(text)
     return literal(text)
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    """Text exactly as it is: a collation may count upper and lower case, or ß and ss, as one."""
+    q = quoted(field.name)
+    if field.family == "number":
+        as_number = [str(int(boolean(v))) if field.type == "tinyint(1)" and v.strip().lower() in ("true", "false") else v for v in values]
+        return f"{q} IN ({', '.join(map(number, as_number))})"
+    said = ", ".join(literal(v) for v in values)
+    if field.order == "text":
+        return f"{q} IN ({said}) AND CONVERT({q} USING utf8mb4) COLLATE utf8mb4_bin IN ({said})"
+    return f"{q if field.family != 'text' else field.text} IN ({said})"
 
 
 def shaped(column: str, digits: str) -> str:

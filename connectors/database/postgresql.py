@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.database.dialects import Field, plain, rows
+from connectors.database.dialects import Field, boolean, number, plain, rows
 from schemas.registration import Limits
 from schemas.secrets import Secret
 
@@ -20,6 +21,7 @@ query = "postgres_query"
 _INTEGERS = {"smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64(), "oid": pa.int64()}
 _HIGHEST = {"real": "3.4028235e38", "double precision": "1.7976931348623157e308", "numeric": "1e1000"}
 _FLOATS = {"real": pa.float32(), "double precision": pa.float64()}
+_BITS = 64  # from here on a bit string is no bigint, and stays a string
 _TEXTS = re.compile(r"(text|character varying|name)(\(|$)")
 _KNOWN_YEARS = {
     "date": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
@@ -124,6 +126,8 @@ def _field(column: str, kind: str, nullable: bool, title: str, key: bool) -> Fie
         return Field(column, kind, f"nullif({q}, 'NaN')", _FLOATS[kind], "number", order="value", highest=_HIGHEST[kind], **more)
     if sized := re.fullmatch(r"numeric\((\d+),(-?\d+)\)", kind):
         return _decimal(column, kind, int(sized[1]), int(sized[2]), more)
+    if (bits := re.fullmatch(r"bit\((\d+)\)", kind)) and int(bits[1]) < _BITS:
+        return Field(column, kind, f"{q}::bigint", pa.int64(), "number", order="none", **{**more, "text": f"{q}::bigint::text"})
     if kind == "boolean":
         return Field(column, kind, q, pa.bool_(), **more)
     if kind == "bytea":
@@ -186,6 +190,21 @@ def literal(text: str) -> str:
 
 def value(field: Field, text: str) -> str:
     return f"{literal(text)}::{field.type}"
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    q = quoted(field.name)
+    if field.type.startswith("bit("):
+        q = field.select
+    if field.family == "number":
+        return (
+            f"{q} IN ({', '.join(f'{number(v)}::numeric' if field.type not in _FLOATS else f'{number(v)}::{field.type}' for v in values)})"
+        )
+    if field.arrow == pa.bool_():
+        return f"{q} IN ({', '.join(str(boolean(v)) for v in values)})"
+    if field.family != "text" or field.text == q:
+        return f"{q} IN ({', '.join(value(field, v) for v in values)})"
+    return f"{field.text} IN ({', '.join(literal(v.rstrip(' ')) for v in values)})"  # a padded column's text has no padding
 
 
 def shaped(column: str, digits: str) -> str:

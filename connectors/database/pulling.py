@@ -65,7 +65,7 @@ def wanted(database: Database, who: Who, dataset: Dataset, since: Cursor | None)
         names = _named(dataset, by_name)
         if missing := [n for n in dict.fromkeys([*names, *_needed(dataset)]) if n not in by_name]:
             raise gone(who, missing, by_name, f"表 {read.table}", f"the table {read.table}")
-        only = tuple(_only(dialect, by_name[c], values) for c, values in read.only.items())
+        only = tuple(_only(who, dialect, by_name[c], values) for c, values in read.only.items())
         at = read.changes.at if read.changes else read.cursor
         window = _window(database, who, dataset, by_name[at], only, since, session.connection) if at else None
         expected = _expected(dialect, session.connection, read.table, window)
@@ -86,9 +86,15 @@ def _needed(dataset: Dataset) -> list[str]:
     return [*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted, *more]
 
 
-def _only(dialect: Dialect, field: Field, values: tuple[str, ...]) -> str:
-    name = dialect.quoted(field.name) if field.family != "text" or field.text == dialect.quoted(field.name) else field.text
-    return f"{name} IN ({', '.join(dialect.value(field, v) if name != field.text else dialect.literal(v) for v in values)})"
+def _only(who: Who, dialect: Dialect, field: Field, values: tuple[str, ...]) -> str:
+    try:
+        return dialect.among(field, values)
+    except ValueError:
+        raise senseless(
+            who,
+            f"read.only 中 {field.name} 的值 {'、'.join(values)} 不全是类型 {field.type} 的值",
+            f"read.only: not all of {', '.join(values)} are values of {field.name}, whose type is {field.type}",
+        ) from None
 
 
 def _expected(dialect: Dialect, connection: sa.Connection, table: str, window: Window | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -92,6 +93,14 @@ def value(field: Field, text: str) -> str:
     if field.type == "(none)" and re.fullmatch(r"-?\d+(\.\d+)?", text):
         return text
     return literal(text)
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    """As text, and where a number is stored, as a number: 1 is 1.0."""
+    q = quoted(field.name)
+    numbers_ = ", ".join(v for v in values if re.fullmatch(r"[+-]?\d+(\.\d+)?", v))
+    as_text = f"{field.text} IN ({', '.join(map(literal, values))})"
+    return f"({as_text} OR (typeof({q}) IN ('integer', 'real') AND {q} IN ({numbers_})))" if numbers_ else as_text
 
 
 def shaped(column: str, digits: str) -> str:
