@@ -61,7 +61,7 @@ def _complain(broken: dict[str, RegistrationError]) -> None:
 def _report(hub: Hub, published: Published) -> None:
     screen.show_errors(published.failed)
     if not published.tables and not published.refused:
-        if not published.failed:
+        if not published.failed and not _left_behind(hub):
             screen.note("共享库已是最新", "what is shared is up to date")
     else:
         numbers = [say("新增", "new"), say("更新", "updated"), say("删除", "deleted"), say("行数", "rows")]
@@ -75,6 +75,7 @@ def _report(hub: Hub, published: Published) -> None:
                 counts = [screen.number(n) for n in (p.inserted, p.updated, p.deleted, rows)]
                 made.add_row(name, screen.cell(_title(hub, name)), *counts, result)
         screen.out().print(made)
+        _left_behind(hub)
     if published.refused:
         names = "、".join(published.refused)
         raise HubError(
@@ -85,6 +86,20 @@ def _report(hub: Hub, published: Published) -> None:
         )
     if published.edition:
         screen.note(f"分析版已更新：{_edition(published.edition)}", f"edition renewed: {_edition(published.edition)}")
+
+
+def _left_behind(hub: Hub) -> bool:
+    """Say which datasets stand on older rows because their newest are blocked; whether there are any."""
+    from answers.standing import facts
+
+    held = facts(hub.lake).held_back()
+    blocked = [path for table, path in _paths(hub).items() if table in held]
+    for path in blocked:
+        screen.note(
+            f'{path} 的最新数据被拦下，未包括在内；核实无误则 hub accept {path} --because "理由"',
+            f'the newest rows of {path} are blocked and left behind; if they are right, hub accept {path} --because "…"',
+        )
+    return bool(blocked)
 
 
 def _title(hub: Hub, name: str) -> str:
@@ -113,7 +128,7 @@ def deliver(
             done = routes.deliver(hub, tell=told.tell, again=again, full=full)
         _list(hub, done.sent)
         _answers(hub, done.answers)
-        if not done.sent and not done.failed:
+        if not _left_behind(hub) and not done.sent and not done.failed:
             screen.note("没有待报送的数据", "nothing is waiting to be delivered")
         paths = _paths(hub)
         screen.show_errors({paths.get(table, table): error for table, error in done.failed.items()})

@@ -107,6 +107,11 @@ class Ledger:
                 closed[run.id] = run.status
         return closed
 
+    def open_runs(self) -> set[str]:
+        """Runs under way, here or on another host."""
+        with self._session() as session:
+            return set(session.scalars(select(Run.id).where(Run.status == "open")))
+
     # stages
 
     def set_stage(self, system: str, stage: str, *, by: str = "", note: str = "") -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from orchestration.routes.opened import Hub, Tell, silent, unforeseen
 from orchestration.routes.syncing import build
 from schemas.errors import HubError, Moved
-from warehouse import editions, made, normalise, shared
+from warehouse import editions, guards, made, normalise, shared
 
 log = logging.getLogger("lianshu")
 
@@ -75,12 +75,13 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
 
 
 def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool, full: bool) -> None:
-    agreed = hub.ledger.agreements()
+    agreed, stood = hub.ledger.agreements(), made.newest(hub.lake, "shared")
     for name, made_from in shared.due(hub.lake, hub.city, agreed, full=full).items():
         tell("share", name)
         prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full))
         if prepared:
-            (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
+            believed = confirmed or not prepared.refused or guards.decided(hub.lake, made_from, stood.get(name, made.Made()).made_from)
+            (published.tables if believed else published.refused)[name] = prepared
     if published.tables:
         with hub.lake.writing("publish", run=run) as tx:
             for prepared in published.tables.values():
