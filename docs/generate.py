@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from connectors.opening import COMMON, kinds
 from hub.systems import as_written
-from schemas import documents, records, registration
+from schemas import documents, promises, records, registration
 from warehouse.conversions import DATE_FORMATS, WORDS
 from warehouse.reasons import reason
 
@@ -151,7 +151,7 @@ def allowed(kind: Any) -> str:
         "ResourceCode": "code",
     }  # fmt: skip
     for name, said in named.items():
-        if kind is getattr(registration, name):
+        if kind is getattr(promises, name, None) or kind is getattr(registration, name, None):
             return said
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
@@ -176,7 +176,7 @@ def shown(value: Any, kind: Any) -> str:
         return ""
     if hasattr(value, "total_seconds"):
         return f"`{int(value.total_seconds())} seconds`"
-    if kind is registration.Share:
+    if kind is promises.Share:
         return f"`{value * 100:g}%`"
     if isinstance(value, tuple):
         return f"`[{', '.join(map(str, value))}]`"

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from schemas.errors import HubError
-from schemas.home import say
+from schemas.home import keep_private, say
 
 if "--english" in sys.argv:  # before the commands below write their help
     sys.argv.remove("--english")
@@ -257,6 +257,7 @@ app.add_typer(lake.app, name="lake", rich_help_panel=_UPKEEP)
 def main() -> None:
     """The console script. What a reader typed wrongly is answered in the reader's language."""
     _titles_if_needed()
+    keep_private()
     try:
         app()
     except BrokenPipeError:  # the reader closed the pipe: `hub query … | head`

@@ -21,6 +21,7 @@ from orchestration.instance import quiet
 from orchestration.steps import Steps
 from schemas.city import City, files_seen, read_city
 from schemas.errors import RegistrationError
+from schemas.home import keep_private
 from schemas.registration import System
 
 quiet()
@@ -30,6 +31,7 @@ kept_open.keep_open()
 @dg.definitions
 def lianshu() -> dg.Definitions:
     """The city as it is registered now."""
+    keep_private()
     broken: dict[str, RegistrationError] = {}
     files = files_seen()  # before they are read: what changes meanwhile is read again
     city = read_city(broken=broken)

@@ -11,11 +11,11 @@ import datetime as dt
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, field_validator, model_validator
 
 from schemas.documents import Closed
+from schemas.promises import Expect, Name
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 SystemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*/[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 ResourceCode = Annotated[str, StringConstraints(pattern=r"^[123]\d{5}\d*/[0-9A-Za-z]+$")]  # 目录编制指南（试行）: 分类码/顺序码
 
@@ -55,22 +55,7 @@ def _duration(value: object) -> object:
     return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-def _share(value: object) -> object:
-    """`10%` as 0.1."""
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
-        return float(value[:-1]) / 100
-    raise ValueError("比例请写成 10% 这样的形式")
-
-
 Duration = Annotated[dt.timedelta, BeforeValidator(_duration), PlainSerializer(lambda v: f"{int(v.total_seconds())} seconds")]
-Share = Annotated[
-    float,
-    BeforeValidator(_share),
-    PlainSerializer(lambda v: f"{v * 100:g}%"),
-    Field(ge=0, le=10),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$"}),  # as it is written
-]
-Severity = Literal["inform", "warn", "block"]
 
 
 def _texts(value: object) -> object:
@@ -290,44 +275,6 @@ class FieldMap(Closed):
         if sum(x is not None for x in (self.source, self.value, self.part)) != 1:
             raise ValueError("须且只须写明 from、value、part 之一")
         return self
-
-
-class Bound(Closed):
-    max: Share
-    severity: Severity = "block"
-
-
-class Filled(Closed):
-    min: Share = 1.0
-    severity: Severity = "warn"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"min": value} if isinstance(value, str) else value
-
-
-class Rows(Closed):
-    min: int | None = None
-    max: int | None = None
-    severity: Severity = "block"
-
-
-class Range(Closed):
-    min: int | float | dt.date | None = None
-    max: int | float | dt.date | None = None
-    mostly: Share = 1.0
-    severity: Severity = "warn"
-
-
-class Expect(Closed):
-    """What this one source promises about its rows; rules for all sources stand in the record type."""
-
-    shrink: Bound | None = Bound(max="20%")  # type: ignore[arg-type]  # against the last accepted count
-    grow: Bound | None = None
-    rows: Rows | None = None
-    filled: dict[Name, Filled] = Field(default_factory=dict)
-    range: dict[Name, Range] = Field(default_factory=dict)
 
 
 class Sample(Closed):

@@ -19,7 +19,7 @@ from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
-from warehouse import made
+from warehouse import made, row_keys
 from warehouse.carried import LARGE, SMALL, Step
 from warehouse.conversions import WORDS, Asked, Word, text_of
 from warehouse.difference import row_text
@@ -81,7 +81,7 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *,
         word = _word(where or dataset.title, name, mapping, spec.type)
         there = names.landed_of(mapping.source, landed) if mapping.source is not None else None
         direct = there is not None and _widens(landed[there], spec.type)
-        came = _came(mapping, landed)
+        came = _came(mapping, landed, as_it_is=direct)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
         asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
@@ -151,14 +151,19 @@ def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
     return word
 
 
-def _came(mapping: FieldMap, landed: dict[str, str]) -> str:
+def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) -> str:
+    """Where a value comes from; a number with a fraction as the one text its value has, so that 1.00 is the code 1."""
     if mapping.value is not None:
         return literal(mapping.value)
     if mapping.part == "slice":
         return "_slice"
     assert mapping.source is not None
     column = names.landed_of(mapping.source, landed)
-    return quoted(column) if column is not None else "NULL"
+    if column is None:
+        return "NULL"
+    kind = landed[column]
+    fraction = kind.startswith("DECIMAL") or kind in ("DOUBLE", "FLOAT")
+    return row_keys.text(quoted(column), kind) if fraction and not as_it_is else quoted(column)
 
 
 def _failure(condition: str, field: str, reason: str, value: str) -> str:

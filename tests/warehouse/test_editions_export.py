@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import Moved
 from tests.warehouse.small_edition import NUMBERS, PHONES, RESIDENT, add_resident, filled_lake, small_city
-from warehouse import editions, made
+from warehouse import edition_changes, editions, made
 from warehouse.keys import key
 
 
@@ -114,11 +114,11 @@ def test_a_reader_keeps_its_generation_and_two_stay_on_disk(lake, edition, tmp_p
     assert editions.current(tmp_path).path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("moment", ["_copy", "add_descriptions", "_swap", "append"])
+@pytest.mark.parametrize("moment", ["apply", "describe", "_swap", "append"])
 def test_a_kill_leaves_the_old_edition_or_the_new_one_and_the_next_export_repairs_it(lake, edition, tmp_path, monkeypatch, moment):
     add_resident(lake, "99999919990101001X")
     with monkeypatch.context() as patch:
-        where = made if moment == "append" else editions
+        where = {"append": made, "apply": edition_changes}.get(moment, editions)
 
         def killed(*a, **k):
             raise KeyboardInterrupt

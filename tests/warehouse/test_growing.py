@@ -26,7 +26,7 @@ def staged(tmp_path, pages: list[list[dict]]):
 
 def test_a_field_first_seen_on_a_later_page_is_kept_and_empty_before(tmp_path):
     incoming, table = staged(tmp_path, [[{"id": "1", "name": "甲"}], [{"id": "2", "phone": "0394-1"}], [{"id": "3", "name": "丙"}]])
-    assert incoming.columns == ("id", "name", "phone")
+    assert tuple(incoming.columns) == ("id", "name", "phone")
     assert table.select(["id", "name", "phone"]).to_pylist() == [
         {"id": "1", "name": "甲", "phone": None},
         {"id": "2", "name": None, "phone": "0394-1"},
