@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from docking.cells import Cells, cells_of
+from docking.cells import Cells, cells_of, described
 from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.permission import against_leaving
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, System
 from schemas.registration import Resource as Registered
+from warehouse import made
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import quoted
 
@@ -66,6 +67,18 @@ class Resource:
     def row_key(self, key: str) -> str:
         """What stands for the row at the platform: the same thing in every resource, and nobody's number."""
         return pseudonym_sql("_id", key)
+
+
+def definition(resource: Resource, key: str) -> str:
+    """What a change of means: the platform's copy is of another kind now, send everything."""
+    marked = made.fingerprint(key)  # the key itself never enters a fingerprint's source as it is kept
+    return made.fingerprint(
+        resource.code,
+        marked,
+        resource.row_key("00" * 32),
+        [(c.name, c.sql_type, c.sql) for c in resource.columns],
+        described(resource.cells),
+    )
 
 
 def slug(code: str) -> str:

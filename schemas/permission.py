@@ -15,6 +15,8 @@ from schemas.said import NOTHING, Said
 
 NO_RESOURCE = Said("没有登记信息资源（resource）", "no resource is registered for it")
 
+PLATFORM_ASKS_OTHERS = Said("该平台的报送范围（only）不含此资源", "the platform's list (only) does not name this resource")
+
 
 def against_sharing(system: System, name: str, agreed: frozenset[str]) -> Said:
     """Why the rows of a dataset enter nothing shared."""

@@ -223,11 +223,13 @@ class Read(Closed):
     settled: Duration = dt.timedelta(seconds=5)  # without a control file: unchanged for this long
     parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files
     batch: str | None = None  # a pattern with one group: the batch in a file name
-    sheet: str | None = None  # a name, or "each"
+    sheet: Annotated[int, Field(ge=1)] | str | None = None  # a name, a place (2), a pattern ("*月"), or "each"; the first by default
+    section: str | None = None  # the title line above the table: it begins below that line and ends at a blank one
+    header_from: str | None = None  # how the header line starts: `header` counts from it
     header: tuple[int, ...] = (1,)  # the lines that hold the column names, joined by `join`
     join: str = "/"
-    until: str | None = None  # the first cell of the totals row: it and what is below is left out
-    fill_down: tuple[str, ...] = ()  # columns whose cells are merged downwards
+    until: Texts = ()  # how the totals row starts, one or several words: it and what is below is left out
+    fill_down: tuple[str, ...] = ()  # columns whose blank cells, merged or left out, take the value above
 
     @field_validator("header", mode="before")
     @classmethod

@@ -111,7 +111,8 @@ def difference(
 
     `rekeyed`: SQL of the key that landed rows are given with this landing.
     """
-    cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
+    came = {r[0]: r[1] for r in con.execute(f"DESCRIBE SELECT * FROM {clean}").fetchall()}
+    cast = ", ".join(f"{row_keys.cast(quoted(c), came[c], t)} AS {quoted(c)}" for c, t in types.items())
     new = f"(SELECT {cast}, _key, _slice, _copies, _number, _run FROM {clean})"
     if not old:
         con.execute(
@@ -123,7 +124,13 @@ def difference(
     here = "hash(" + ", ".join([*(f"n.{quoted(c)}" for c in compared), "n._slice", "n._copies"]) + ")"
     there = (
         "hash("
-        + ", ".join([*(f"CAST({f't.{quoted(c)}' if c in old else 'NULL'} AS {types[c]})" for c in compared), "t._slice", "t._copies"])
+        + ", ".join(
+            [
+                *(row_keys.cast(f"t.{quoted(c)}" if c in old else "NULL", old.get(c, ""), types[c]) for c in compared),
+                "t._slice",
+                "t._copies",
+            ]
+        )
         + ")"
     )
     landed_now = f"(SELECT * REPLACE ({rekeyed} AS _key) FROM {table('landing', name)})" if rekeyed else table("landing", name)

@@ -262,7 +262,7 @@ def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> 
             spare = quoted("~was")
             tx.execute(f"ALTER TABLE {target} RENAME COLUMN {quoted(column)} TO {spare}")
             tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
-            tx.execute(f"UPDATE {target} SET {quoted(column)} = CAST({spare} AS {kind})")
+            tx.execute(f"UPDATE {target} SET {quoted(column)} = {row_keys.cast(spare, now[column], kind)}")
             tx.execute(f"ALTER TABLE {target} DROP COLUMN {spare}")
 
 

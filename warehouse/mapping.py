@@ -9,27 +9,22 @@ passing. That is one thing with a failed read: the dataset is not built.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection
 
+from schemas import names
 from schemas.city import City
 from schemas.errors import RegistrationError
-from schemas.names import OWN, source
 from schemas.registration import System
 from warehouse import samples
 
 
-def pointless(fields: Iterable[tuple[str, str]], landed: Iterable[str]) -> dict[str, str]:
-    """{field: source column} of those whose column is not landed; DuckDB's names know no case."""
-    there = {c.casefold() for c in landed}
-    return {field: column for field, column in fields if column.casefold() not in there}
-
-
-def points_at_what_is_landed(system: System, name: str, landed: Iterable[str]) -> None:
+def points_at_what_is_landed(system: System, name: str, landed: Collection[str]) -> None:
     """Raises RegistrationError naming the fields that point at nothing, what is there instead, and whose move it is."""
-    columns = [source(c) for c in landed if c not in OWN]
-    lost = pointless(((f, m.source) for f, m in system.datasets[name].fields.items() if m.source is not None), columns)
+    fields = {f: m.source for f, m in system.datasets[name].fields.items() if m.source is not None}
+    lost = {field: source for field, source in fields.items() if names.landed_of(source, landed) is None}
     if not lost:
         return
+    columns = [names.source(c) for c in landed if c not in names.OWN]
     near = {c: difflib.get_close_matches(c, columns, 1) for c in lost.values()}
     guess = "、".join(f"{c} 是不是 {n[0]}" for c, n in near.items() if n)
     guess_en = ", ".join(f"is {c} meant to be {n[0]}" for c, n in near.items() if n)

@@ -19,7 +19,7 @@ from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
-from warehouse import made
+from warehouse import made, row_keys
 from warehouse.carried import LARGE, SMALL, Step
 from warehouse.conversions import WORDS, Asked, Word, text_of
 from warehouse.difference import row_text
@@ -81,11 +81,15 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *,
         word = _word(where or dataset.title, name, mapping, spec.type)
         there = names.landed_of(mapping.source, landed) if mapping.source is not None else None
         direct = there is not None and _widens(landed[there], spec.type)
-        came = _came(mapping, landed)
+        came = _came(mapping, landed, as_it_is=direct)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
         asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
         made_of = quoted("c " + name) if direct else word.convert(quoted("c " + name), asked)
+        sheet_error = _sheet_error(quoted("t " + name))
+        if spec.type == "text" and not direct:
+            made_of = f"CASE WHEN NOT coalesce({sheet_error}, false) THEN {made_of} END"
+            failures.append(_failure(sheet_error, name, word.reason, quoted("t " + name)))
         values.append(f"CAST({made_of} AS {SQL_TYPES[spec.type]}) AS {column}")
         text = f"CAST({quoted('t ' + name)} AS VARCHAR)"
         if not direct and spec.type != "text":
@@ -147,18 +151,45 @@ def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
     return word
 
 
-def _came(mapping: FieldMap, landed: dict[str, str]) -> str:
+def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) -> str:
+    """Where a value comes from; a number with a fraction as the one text its value has, so that 1.00 is the code 1."""
     if mapping.value is not None:
         return literal(mapping.value)
     if mapping.part == "slice":
         return "_slice"
     assert mapping.source is not None
     column = names.landed_of(mapping.source, landed)
-    return quoted(column) if column is not None else "NULL"
+    if column is None:
+        return "NULL"
+    kind = landed[column]
+    fraction = kind.startswith("DECIMAL") or kind in ("DOUBLE", "FLOAT")
+    return row_keys.text(quoted(column), kind) if fraction and not as_it_is else quoted(column)
 
 
 def _failure(condition: str, field: str, reason: str, value: str) -> str:
-    return f"CASE WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {literal(reason)}, 'value': {value}}} END"
+    why = f"CASE WHEN {value} = '#NO_VALUE!' THEN 'formula_without_value' WHEN {_sheet_error(value)} THEN 'error_cell' ELSE {literal(reason)} END"
+    return f"CASE WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {why if value != 'NULL' else literal(reason)}, 'value': {value}}} END"
+
+
+# What a spreadsheet shows where it could not calculate, in a workbook as in a CSV saved from it; no person is called so.
+_SHEET_ERRORS = (
+    "#DIV/0!",
+    "#N/A",
+    "#NAME?",
+    "#NULL!",
+    "#NUM!",
+    "#REF!",
+    "#VALUE!",
+    "#SPILL!",
+    "#CALC!",
+    "#GETTING_DATA",
+    "#ERROR!",
+    "#NO_VALUE!",
+)
+
+
+def _sheet_error(text: str) -> str:
+    return f"(starts_with({text}, '#') AND {text} IN ({', '.join(map(literal, _SHEET_ERRORS))}))"
 
 
 def _holding(record: Record) -> str:

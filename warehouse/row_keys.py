@@ -82,7 +82,7 @@ def _bytes(part: pa.Array) -> pa.Array:
 
 def sql(columns: Sequence[str], types: Sequence[str], of: str = "") -> str:
     """The same text of landed columns, as SQL."""
-    return f" || {SEPARATOR} || ".join(f"({_sql(of + quoted(c), t)})" for c, t in zip(columns, types, strict=True))
+    return f" || {SEPARATOR} || ".join(f"({text(of + quoted(c), t)})" for c, t in zip(columns, types, strict=True))
 
 
 def said(value: str, kind: str) -> str:
@@ -94,21 +94,28 @@ def said(value: str, kind: str) -> str:
     return re.sub(r"\.$", "", re.sub(_ZEROS, _KEPT, text)) if is_number and re.fullmatch(_NUMBER, text) else text
 
 
-def _sql(column: str, kind: str) -> str:
-    text = f"CAST({column} AS VARCHAR)"
+def text(column: str, kind: str) -> str:
+    """One landed column as that text, in SQL."""
+    plain = f"CAST({column} AS VARCHAR)"
     if kind.startswith("DECIMAL"):
-        return _sql_without_zeros(text)
+        return _sql_without_zeros(plain)
     if kind in ("DOUBLE", "FLOAT"):
-        return f"CASE WHEN {column} = trunc({column}) AND abs({column}) < {_WHOLE} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END"
+        return f"CASE WHEN {column} = trunc({column}) AND abs({column}) < {_WHOLE} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {plain} END"
     if kind == "BOOLEAN":
         return f"CAST(CAST({column} AS INTEGER) AS VARCHAR)"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return _sql_moment(f"CAST({column} AT TIME ZONE 'UTC' AS VARCHAR)") + " || 'Z'"
     if kind.startswith("TIMESTAMP"):
-        return _sql_moment(text)
+        return _sql_moment(plain)
     if kind == "BLOB":
         return f"coalesce(TRY(decode({column})), lower(hex({column})))"
-    return f"rtrim({text}, ' ')"
+    return f"rtrim({plain}, ' ')"
+
+
+def cast(column: str, was: str, wanted: str) -> str:
+    """A landed or incoming value in the type its column has from now on; a number that becomes text is the one text of its value."""
+    fraction = was.startswith("DECIMAL") or was in ("DOUBLE", "FLOAT")
+    return text(column, was) if wanted == "VARCHAR" and fraction else f"CAST({column} AS {wanted})"
 
 
 def _sql_moment(text: str) -> str:

@@ -96,7 +96,7 @@ class Database:
             self._open.remove(reading)
 
     def failure(self, error: BaseException, who: Who) -> BaseException:
-        return translated(error, who, self.place, password=self.secret.get("password") or "")
+        return translated(error, who, self.place, self.secret)
 
     def check(self) -> list[Finding]:
         from connectors.database.checking import findings

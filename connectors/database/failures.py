@@ -20,6 +20,7 @@ from connectors.patience import Late
 from connectors.wording import Who, silent
 from schemas.errors import AccountRefused, HubError, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.said import Said
+from schemas.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ _STATE = 5  # characters of a SQLSTATE; its first two are its class
 _OURS = (TypeError, KeyError, AttributeError, AssertionError, IndexError, NameError, RecursionError)
 
 
-def translated(error: BaseException, who: Who, place: str, *, password: str = "") -> BaseException:
+def translated(error: BaseException, who: Who, place: str, secret: Secret | None = None) -> BaseException:
     """The error to raise instead, never chained to the driver's; a mistake of our own program as it is."""
     if isinstance(error, (HubError, *_OURS)):
         return error
@@ -109,7 +110,7 @@ def translated(error: BaseException, who: Who, place: str, *, password: str = ""
     if isinstance(error, FileNotFoundError):
         return _no_file(Who(who.system), place)
     code = _code(error)
-    text = _plain(error).replace(password, "***") if len(password) > 2 else _plain(error)
+    text = secret.scrub(_plain(error)) if secret else _plain(error)
     shown = code or type(error).__name__
     if cause := _found(error, code, text):
         zh, en = cause.following

@@ -123,7 +123,7 @@ def _field(column: str, kind: str, nullable: bool, title: str, key: bool) -> Fie
     if kind in _INTEGERS:
         return Field(column, kind, f"{q}::bigint" if kind == "oid" else q, _INTEGERS[kind], "number", order="value", **more)
     if kind in _FLOATS:
-        return Field(column, kind, f"nullif({q}, 'NaN')", _FLOATS[kind], "number", order="value", highest=_HIGHEST[kind], **more)
+        return Field(column, kind, q, _FLOATS[kind], "number", order="value", highest=_HIGHEST[kind], **more)
     if sized := re.fullmatch(r"numeric\((\d+),(-?\d+)\)", kind):
         return _decimal(column, kind, int(sized[1]), int(sized[2]), more)
     if (bits := re.fullmatch(r"bit\((\d+)\)", kind)) and int(bits[1]) < _BITS:
@@ -144,7 +144,7 @@ def _field(column: str, kind: str, nullable: bool, title: str, key: bool) -> Fie
     if kind.endswith("[]"):
         return Field(column, kind, f"to_json({q})::text", pa.string(), **more)
     if kind == "numeric":
-        return Field(column, kind, f"nullif({q}, 'NaN')::text", pa.string(), "number", order="value", highest=_HIGHEST[kind], **more)
+        return Field(column, kind, text, pa.string(), "number", order="value", highest=_HIGHEST[kind], **more)
     return Field(column, kind, text, pa.string(), order="text" if kind.startswith("character(") else "none", **more)
 
 
@@ -152,8 +152,8 @@ def _decimal(column: str, kind: str, precision: int, scale: int, more: dict[str,
     q = quoted(column)
     more |= {"order": "value", "highest": _highest(precision, scale)}
     if precision > 38 or not 0 <= scale <= precision:
-        return Field(column, kind, f"nullif({q}, 'NaN')::text", pa.string(), "number", **more)
-    return Field(column, kind, f"nullif({q}, 'NaN')::{kind}", pa.decimal128(precision, scale), "number", **more)
+        return Field(column, kind, more["text"], pa.string(), "number", **more)
+    return Field(column, kind, q, pa.decimal128(precision, scale), "number", odd=f"{q} = 'NaN'", **more)
 
 
 def _highest(precision: int, scale: int) -> str:

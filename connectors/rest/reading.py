@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -92,10 +92,15 @@ class Rest:
         self._begun: _Begun | None = None
 
     def check(self) -> list[Finding]:
-        return checking.findings(self.client, self.system)
+        clean = self.client.scrub
+        return [
+            replace(f, zh=clean(f.zh), en=clean(f.en), next_zh=clean(f.next_zh), next_en=clean(f.next_en))
+            for f in checking.findings(self.client, self.system)
+        ]
 
     def discover(self) -> list[Found]:
-        return checking.found(self.client, self.system)
+        with self.client.unsaid():
+            return checking.found(self.client, self.system)
 
     def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:  # noqa: ARG002
         return None  # an interface hands out rows; a complete read costs the same
@@ -111,7 +116,8 @@ class Rest:
         read = dataset.reading
         if not since or "seen" not in since or not read.since:
             return "cannot tell"
-        begun = self._begun = self._begin(Who.of(self.system, dataset), dataset, since)
+        with self.client.unsaid():
+            begun = self._begun = self._begin(Who.of(self.system, dataset), dataset, since)
         first = begun.first
         if not first.last:
             return "cannot tell"
@@ -125,18 +131,23 @@ class Rest:
         who = Who.of(self.system, dataset)
         since = since if read.since else None  # without a window it is a complete read
         begun, self._begun = self._begun, None
-        if begun is None or begun.dataset is not dataset or begun.since != since:
-            begun = self._begin(who, dataset, since)
-        rows, _ = sorted_out(begun.first.rows, 0)
-        if rows:
-            self._shape(who, begun, keys_of(rows))
+        with self.client.unsaid():
+            if begun is None or begun.dataset is not dataset or begun.since != since:
+                begun = self._begin(who, dataset, since)
+            rows, _ = sorted_out(begun.first.rows, 0)
+            if rows:
+                self._shape(who, begun, keys_of(rows))
         needed = _needed(read)
         names = list(dataset.columns) or [n for n in keys_of(rows) if n in needed or n not in dataset.ignore] or needed
         pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()))
         pull.batches = paced(
-            self._batches(who, begun, pull), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
+            self._unsaid(self._batches(who, begun, pull)), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
         )
         return pull
+
+    def _unsaid(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        with self.client.unsaid():
+            yield from batches
 
     def _batches(self, who: Who, begun: _Begun, pull: Pull) -> Iterator[Batch]:
         dataset, since, read = begun.dataset, begun.since, begun.dataset.reading

@@ -29,12 +29,12 @@ def both(service):
 POSTGRES = {  # type: (two values, Arrow type, what arrives)
     "smallint": ("-32768", "32767", pa.int16(), -32768, 32767),
     "bigint": ("-9223372036854775808", "9223372036854775807", pa.int64(), -(2**63), 2**63 - 1),
-    "numeric(12,2)": ("-1234567890.12", "'NaN'", pa.decimal128(12, 2), Decimal("-1234567890.12"), None),
+    "numeric(12,2)": ("-1234567890.12", "0", pa.decimal128(12, 2), Decimal("-1234567890.12"), Decimal("0.00")),
     "numeric(38,10)": ("1234567890123456789012345678.0123456789", "0", pa.decimal128(38, 10), Decimal("1234567890123456789012345678.0123456789"), Decimal("0E-10")),
-    "numeric": ("123456789012345678901234567890.000100", "'NaN'", pa.string(), "123456789012345678901234567890.000100", None),
+    "numeric": ("123456789012345678901234567890.000100", "'NaN'", pa.string(), "123456789012345678901234567890.000100", "NaN"),
     "numeric(60,2)": ("1234567890123456789012345678901234567890.12", "1", pa.string(), "1234567890123456789012345678901234567890.12", "1.00"),
-    "real": ("1.1", "'NaN'", pa.float32(), 1.100000023841858, None),
-    "double precision": ("0.1", "'NaN'", pa.float64(), 0.1, None),
+    "real": ("1.1", "'Infinity'", pa.float32(), 1.100000023841858, float("inf")),
+    "double precision": ("0.1", "'-Infinity'", pa.float64(), 0.1, float("-inf")),
     "money": ("'12.34'", "0", pa.string(), "$12.34", "$0.00"),
     "text": ("'𠮷😀''\"\\ \n,'", "''", pa.string(), "𠮷😀'\"\\ \n,", ""),
     "varchar(20)": ("'  两边 '", "'%s %(x)s'", pa.string(), "  两边 ", "%s %(x)s"),
@@ -99,6 +99,7 @@ def test_every_postgresql_type_arrives_the_same_by_both_paths(postgres):
 @pytest.mark.parametrize(
     ("kind", "odd", "plain", "shown"),
     [
+        ("numeric(12,2)", "NaN", "1.50", "NaN"),
         ("date", "infinity", "2024-01-01", "infinity"),
         ("date", "0044-03-15 BC", "2024-01-01", "0044-03-15 BC"),
         ("timestamp", "-infinity", "2024-01-01 00:00:00", "-infinity"),

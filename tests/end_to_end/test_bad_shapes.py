@@ -179,3 +179,16 @@ def test_a_registration_whose_own_samples_fail_is_not_built(town, far):
     assert town.rows(f"standard.{TABLE}") == before
     town.register(registration({"table": "T"}))
     assert town.sync().accepted
+
+
+def test_a_number_that_gets_a_fraction_at_the_far_side_is_the_same_text(town, postgres):
+    sample = [{"given": {"NO": "1", "SFZH": row(1)["SFZH"]}, "expect": {"name": "1"}}]
+    town.register(
+        registration({"table": "t", "cursor": "GX", "overlap": "1 hours"}, fields={**FIELDS, "name": "NO"}, sample=sample, ignore=["XM"])
+    )
+    town.sync()
+    before = town.rows(f"standard.{TABLE}", "_key, id_number, name")
+    postgres.run('ALTER TABLE t ALTER COLUMN "NO" TYPE numeric(12, 2)', "UPDATE t SET \"GX\" = '2026-01-02'")
+    assert town.sync().accepted
+    assert town.rows(f"standard.{TABLE}", "_key, id_number, name") == before
+    assert {r[2] for r in before} == {"1", "2", "3", "4", "5"}
