@@ -219,6 +219,7 @@ class Read(Closed):
     encoding: str | None = None
     delimiter: str = ","
     quote: str = '"'
+    escape: str | None = None  # the sign that stands before a quote inside a quoted value, such as a backslash; doubled quotes always do
     complete_when: str | None = None  # the suffix of the control file that says: finished
     settled: Duration = dt.timedelta(seconds=5)  # without a control file: unchanged for this long
     parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files

@@ -21,13 +21,16 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
-from connectors.files.formats.csv import CsvFile, NoHeader, NotAsDeclared
+from connectors.files import order
+from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
 from connectors.files.formats.excel import Workbook
-from connectors.files.formats.workbook_limits import Refused
+from connectors.files.formats.refused import Refused
 from connectors.wording import Who, gone
 from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.registration import Dataset, Read, System
+from schemas.remarks import Remark
+from schemas.said import Said
 from schemas.secrets import Secret
 
 WORDS = frozenset(
@@ -36,6 +39,7 @@ WORDS = frozenset(
         "encoding",
         "delimiter",
         "quote",
+        "escape",
         "complete_when",
         "settled",
         "parts",
@@ -139,7 +143,7 @@ class Files:
         found = []
         for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
             read = Read(files=path.name, encoding=self._guess(path))
-            with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, Refused):
+            with contextlib.suppress(SourceError, NoHeader, Refused):
                 stat = path.stat()
                 names = self._header(Unit(path, path.name, "", stat.st_size, stat.st_mtime_ns), read)
                 found.append(Found(path.name, tuple(Column(n, "text") for n in names if n)))
@@ -181,6 +185,9 @@ class Files:
         if read.whole == "per batch":  # a batch is replaced as a whole
             again = {u.slice for u in units}
             units = [u for u in seen.units if u.slice in again]
+        remarks: list[Remark] = []
+        if cut := self._cut_off(units, known):
+            units, remarks = self._without(who, read, units, cut)
         sample = (units or seen.units)[0]
         columns = self._columns(dataset, sample)
         if not dataset.columns:  # of a raw dataset: all that any of its files has
@@ -188,9 +195,32 @@ class Files:
         notes: dict[str, Any] = {k: v for k, v in (("waiting", seen.waiting), ("late", seen.late)) if v}
         if spare := self._unmapped(dataset, sample, columns):
             notes["unmapped"] = spare
-        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), notes=notes)
+        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), notes=notes, remarks=remarks)
         pull.batches = self._batches(who, dataset, units, columns, pull, {} if one_snapshot else known)
         return pull
+
+    @staticmethod
+    def _cut_off(units: Sequence[Unit], known: Mapping[str, Any]) -> list[Unit]:
+        """Text files that end inside a line although others of this dataset do not: an upload that was cut off."""
+        texts = [u for u in units if u.path.suffix.lower() not in _BOOKS]
+        ends = {u: ends_whole(u.path) for u in texts}
+        habit = any(ends.values()) or any(len(k) > 3 and k[3] for k in known.values())
+        return [u for u in texts if habit and not ends[u]]
+
+    @staticmethod
+    def _without(who: Who, read: Read, units: list[Unit], cut: list[Unit]) -> tuple[list[Unit], list[Remark]]:
+        """The files that are read all the same, and what is said of the others: a batch that lacks a part is not read."""
+        left_out = {u.slice for u in cut} if read.whole == "per batch" else set()
+        kept = [u for u in units if u not in cut and u.slice not in left_out]
+        names = "、".join(u.name for u in cut)
+        said = Said(
+            f"文件 {names} 在行中间结束，像是没有传完，没有读取，已有数据不变",
+            f"{names} ends inside a line as if cut off; it was not read and nothing changes",
+        )
+        following = Said("请系统运维单位重新导出并完整投递该文件", "ask the operator to export it again and hand it in whole")
+        if read.whole == "all" or not kept:
+            raise SourceUnavailable(f"{who}: {said.zh}", f"{who}: {said.en}", next_zh=following.zh, next_en=following.en)
+        return kept, [Remark("late", said, following)]
 
     def _batches(
         self, who: Who, dataset: Dataset, units: list[Unit], columns: Sequence[str], pull: Pull, known: dict[str, Any]
@@ -220,6 +250,8 @@ class Files:
                     slices, said = {unit.slice}, file.digest
                     if file.private_use:
                         pull.notes["private_use"] = pull.notes.get("private_use", 0) + file.private_use
+            except Refused as why:
+                raise _refused(who, unit, why) from None
             except (OSError, pa.ArrowInvalid) as error:
                 raise _broken(who, unit, error) from None
             self._unmoved(who, unit)
@@ -228,7 +260,8 @@ class Files:
                 whole -= {""}
                 slices = slices - {unit.slice}
             else:
-                files[unit.name] = [unit.size, unit.mtime, said]
+                text = unit.path.suffix.lower() not in _BOOKS
+                files[unit.name] = [unit.size, unit.mtime, said, *([True] if text and ends_whole(unit.path) else [])]
             whole |= slices if read.whole in ("per file", "per batch") or read.append else set()
             if time.monotonic() - started > self.system.limits.patience.total_seconds():
                 raise SourceUnavailable(
@@ -309,7 +342,7 @@ class Files:
             late = {b: read.parts - len(names) for b, names in groups.items() if len(names) < read.parts}
             groups = {b: names for b, names in groups.items() if b not in late}
         if read.batch and read.whole == "all" and groups:  # each batch is a whole export; the newest counts
-            groups = {max(groups): groups[max(groups)]}
+            groups = {newest: groups[newest] for newest in (self._newest(groups),)}
         units = []
         for batch, names in groups.items():
             for name in names:
@@ -317,6 +350,16 @@ class Files:
                 slice_ = "" if read.whole == "all" else batch if read.whole == "per batch" else name
                 units.append(Unit(named[name], name, slice_, stat.st_size, stat.st_mtime_ns))
         return Seen(units, waiting, late)
+
+    def _newest(self, groups: Mapping[str, list[str]]) -> str:
+        found = order.newest(groups) if len(groups) > 1 else next(iter(groups))
+        if found is None:
+            names = "、".join(sorted(groups)[:5])
+            raise SourceChanged(
+                f"{self.system.path}: 分不出哪一批最新：{names}", f"{self.system.path}: which of these batches is the newest cannot be told: {names}",
+                next_zh="请系统运维单位统一文件名，或修改 read.batch 使各批只有数字不同", next_en="have the files named alike, or edit read.batch so that only numbers differ",
+            )  # fmt: skip
+        return found
 
     @staticmethod
     def _nothing(who: Who, read: Read, seen: Seen) -> SourceUnavailable:
@@ -354,16 +397,8 @@ class Files:
                 f"{who}: 文件 {unit.name} 没有完整的表头，可能只写了一半", f"{who}: {unit.name} has no whole header; it may be half written",
                 next_zh="枢纽稍后自动重试；仍不完整请系统运维单位重新导出", next_en="it is tried again; if it stays so, ask for a new export",
             ) from None  # fmt: skip
-        except NotAsDeclared as error:
-            raise SourceChanged(
-                f"{who}: 文件 {unit.name} 的编码与登记的 {dataset.reading.encoding or 'utf-8'} 不符（看起来不是）",
-                f"{who}: {unit.name} is not {dataset.reading.encoding or 'utf-8'} as registered (looks like {error})",
-                next_zh="请系统主管部门确认编码是否改变，再修改 read.encoding", next_en="ask the owner about the encoding, then edit read.encoding",
-            ) from None  # fmt: skip
         except Refused as why:
-            raise SourceChanged(
-                f"{who}: 文件 {unit.name}：{why.zh}", f"{who}: the file {unit.name}: {why.en}", next_zh=why.next_zh, next_en=why.next_en
-            ) from None
+            raise _refused(who, unit, why) from None
         except OSError as error:
             raise _broken(who, unit, error) from None
 
@@ -387,6 +422,12 @@ def _same(unit: Unit, known: Sequence[Any] | None) -> bool:
         return True
     with unit.path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == str(known[2])
+
+
+def _refused(who: Who, unit: Unit, why: Refused) -> SourceChanged:
+    return SourceChanged(
+        f"{who}: 文件 {unit.name}：{why.zh}", f"{who}: the file {unit.name}: {why.en}", next_zh=why.next_zh, next_en=why.next_en
+    )
 
 
 def _broken(who: Who, unit: Unit, error: Exception) -> SourceError:

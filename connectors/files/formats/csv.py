@@ -1,6 +1,6 @@
 """A CSV file of a declared encoding becomes Arrow batches of text; what cannot be read keeps its bytes.
 
-    bytes -> whole lines -> decoded (bad lines set aside) -> UTF-8 -> pyarrow.csv -> batches, rejects
+    bytes -> whole lines -> decoded (bad lines set aside) -> whole records (malformed ones set aside) -> pyarrow.csv -> batches, rejects
 
 A line break, a comma or a quote is never part of a longer character in UTF-8 or GB18030, so bytes are cut at line
 breaks and only the lines around a bad byte are looked at one by one.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from connectors.files.formats import text_evidence
+from connectors.files.formats.csv_records import Records
+from connectors.files.formats.refused import Refused
+from connectors.files.formats.text_evidence import Witness
+from connectors.files.formats.workbook_table import distinct
 from schemas.pull import REJECTS, Batch
 from schemas.registration import Read
 
@@ -36,11 +42,12 @@ _MOVED = dict(
     )
 )  # fmt: skip
 _HEAD = 1 << 20  # a header longer than this is not one
-_TOO_MANY = 0.2  # of the first lines undecodable: the encoding is another one
-
-
-class NotAsDeclared(Exception):
-    """The file is of another encoding than its registration says."""
+LONGEST_LINE = 2 << 20  # bytes; half of what the parser takes at once
+MOST_COLUMNS = 5000
+_OWNER = (
+    "请系统主管部门确认导出格式，再修改 read 的 header、header_from 或 delimiter",
+    "ask the owner about the export, then edit header, header_from or delimiter",
+)
 
 
 class NoHeader(Exception):
@@ -52,6 +59,14 @@ def codec(declared: str | None) -> str:
     return "gb18030" if name in _GB else "utf-8" if name in ("utf-8", "utf8", "utf-8-sig") else name
 
 
+def ends_whole(path: Path) -> bool:
+    """Whether the last line of a file has its end."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read(1) in (b"\n", b"\r")
+
+
 @dataclass
 class CsvFile:
     """One file, being read. `digest` and the counts are right once the batches have been taken."""
@@ -59,86 +74,159 @@ class CsvFile:
     path: Path
     read: Read
     private_use: int = 0
+    rows: int = 0
+    ragged: int = 0
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
     _rejects: list[tuple[int, str, bytes]] = field(default_factory=list)
+    _taken_out: list[int] = field(default_factory=list)  # the numbers of lines that never reach the parser
     _line: int = 0
-    _first: bool = True
+    _endless: bool = False
 
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
 
     def header(self) -> list[str]:
-        """Column names. Raises NoHeader for a file without a whole header line, NotAsDeclared for another encoding."""
+        """Column names, each once. Raises NoHeader for a file that is not written so far, Refused for what is no such file."""
         with self.path.open("rb") as file:
             return self._header(file)[0]
 
-    def _header(self, file: IO[bytes]) -> tuple[list[str], int]:
-        """(names, bytes up to the first row)."""
+    def _header(self, file: IO[bytes]) -> tuple[list[str], int, int]:
+        """(names, bytes up to the first row, lines up to it)."""
         name = codec(self.read.encoding)
         head = file.read(_HEAD)
+        text_evidence.is_text(head)
         start = len(_BOMS.get(name, b"")) if head.startswith(_BOMS.get(name, b"\0\0\0\0")) else 0
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise NotAsDeclared("UTF-16")
-        end, lines = start, []
-        for _ in range(self.read.header[-1]):
-            cut = head.find(b"\n", end)
-            if cut < 0:
+        if b"\n" not in head:
+            if len(head) < _HEAD:
                 raise NoHeader
-            lines.append(head[end : cut + 1])
-            end = cut + 1
-        _verify(head, name)
+            raise _too_long(1)
+        lines = head[start : head.rfind(b"\n") + 1].splitlines(keepends=True)
+        above = self._above(lines, name)
+        texts = self._texts(lines[above:], name)
+        reader = csv.reader(texts, delimiter=self.read.delimiter, quotechar=self.read.quote, escapechar=self._escape, strict=True)
         try:
-            texts = [line.decode(name).rstrip("\r\n") for line in lines]
-        except UnicodeDecodeError:
-            raise NotAsDeclared(self.read.encoding or "utf-8") from None
-        try:
-            rows = [next(csv.reader([t], delimiter=self.read.delimiter, quotechar=self.read.quote), []) for t in texts]
-        except csv.Error:  # a lone carriage return inside the line: two bytes a character, and no mark to say so
-            raise NotAsDeclared("UTF-16?") from None
-        named = [rows[n - 1] for n in self.read.header]
-        width = max(map(len, named))
-        padded = [[*r, *[""] * (width - len(r))] for r in named]
-        return [self.read.join.join(p.strip() for p in parts if p.strip()) for parts in zip(*padded, strict=True)], end
+            records = list(itertools.islice(reader, self.read.header[-1]))
+        except csv.Error as error:
+            raise Refused(f"表头的引号不成对或过长（{error}）", f"the header is malformed or too long ({error})", *_OWNER) from None
+        if len(records) < self.read.header[-1]:
+            raise Refused(
+                f"只有 {len(records)} 行，没有登记的表头行 {self.read.header[-1]}",
+                f"it has {len(records)} lines and no line {self.read.header[-1]} for its header",
+                *_OWNER,
+            )
+        taken = above + reader.line_num
+        names = self._named([records[n - 1] for n in self.read.header], lines[taken:])
+        return names, start + sum(map(len, lines[:taken])), taken
+
+    def _above(self, lines: list[bytes], name: str) -> int:
+        """How many lines stand above the header."""
+        words = self.read.header_from
+        if not words:
+            return 0
+        for n, line in enumerate(lines):
+            if line.decode(name, "replace").strip(" \ufeff" + self.read.quote).startswith(words):
+                return n
+        raise Refused(f"没有以“{words}”开头的表头行", f"no line starts with {words}", *_OWNER)
+
+    def _texts(self, lines: list[bytes], name: str) -> Iterator[str]:
+        for line in lines:
+            try:
+                yield line.decode(name)
+            except UnicodeDecodeError:
+                looks = (
+                    "UTF-8"
+                    if name != "utf-8" and text_evidence.reads(line, "utf-8")
+                    else "GB18030（GBK）"
+                    if text_evidence.reads(line, "gb18030")
+                    else "别的编码"
+                )
+                raise text_evidence.refused_as(looks, self.read.encoding or "utf-8") from None
+
+    def _named(self, rows: list[list[str]], below: list[bytes]) -> list[str]:
+        width = max(map(len, rows), default=0)
+        if width > MOST_COLUMNS:
+            raise Refused(
+                f"表头有 {width} 列，最多 {MOST_COLUMNS} 列", f"its header has {width} columns; {MOST_COLUMNS} is the most", *_OWNER
+            )
+        padded = [[*r, *[""] * (width - len(r))] for r in rows]
+        names = [self.read.join.join(p.strip() for p in parts if p.strip()) for parts in zip(*padded, strict=True)]
+        filled = sum(map(bool, names))
+        if not filled:
+            raise Refused(f"第 {self.read.header[-1]} 行没有列名（空行）", f"line {self.read.header[-1]} has no column names", *_OWNER)
+        mark = self.read.delimiter.encode("ascii")
+        first = next((line for line in below if line.strip()), b"")
+        if filled == 1 and (after := first.count(mark) + 1) > 1:
+            raise Refused(
+                f"第 {self.read.header[-1]} 行只有一个标题，不是表头；下一行有 {after} 列",
+                f"line {self.read.header[-1]} is a title, no header; the next line has {after} columns",
+                *_OWNER,
+            )
+        return distinct(names, range(len(names)))
+
+    @property
+    def _escape(self) -> str | None:
+        return getattr(self.read, "escape", None)
 
     def batches(self, columns: Sequence[str], slice_: str) -> Iterator[Batch]:
-        """The named columns as text, batch by batch; rows that could not be read come with the batch after them."""
+        """The named columns as text, batch by batch; rows that could not be read come with the batch after them.
+
+        A column that this file has not got is empty. Raises Refused at the end of a file whose whole content speaks against
+        what it is registered as.
+        """
         with self.path.open("rb") as file:
-            names, start = self._header(file)
+            names, start, self._line = self._header(file)
             file.seek(0)
             self._hash.update(file.read(start))
-            self._line = self.read.header[-1]
-            source = _Utf8(self, file)
-            options = pacsv.ReadOptions(column_names=_distinct(names), block_size=CHUNK, use_threads=False)
-            parsing = pacsv.ParseOptions(
-                delimiter=self.read.delimiter,
-                quote_char=self.read.quote,
-                newlines_in_values=self._quotes(),
-                invalid_row_handler=self._ragged,
-            )
-            converting = pacsv.ConvertOptions(
-                include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
-            )
-            try:
-                reader = pacsv.open_csv(pa.PythonFile(source, mode="r"), options, parsing, converting)
-            except pa.ArrowInvalid as error:
-                if "Empty CSV" not in str(error):
-                    raise
-                reader = iter(())
+            witness = Witness(codec(self.read.encoding), self.read.encoding or "utf-8")
+            quotes = self._quotes()
+            records = Records(self.read.delimiter, self.read.quote, self._escape, self._line) if quotes or self._escape else None
+            source = _Utf8(self, file, witness, records)
+            there = [c for c in columns if c in set(names)]
+            reader = self._reader(source, names, there, quotes=quotes)
             for rows in reader:
+                self.rows += rows.num_rows
                 yield Batch(rows, slice_, self._take_rejects())
+            if self._endless:
+                raise _too_long(self._line + 1)
+            witness.verdict()
+            if not self.rows and self.ragged:
+                raise Refused(
+                    f"表头有 {len(names)} 列，{self.ragged} 个数据行的列数都不同",
+                    f"its header has {len(names)} columns and none of its {self.ragged} rows has",
+                    *_OWNER,
+                )
             if self._rejects:
                 yield Batch(None, slice_, self._take_rejects())
 
+    def _reader(self, source: _Utf8, names: list[str], columns: list[str], *, quotes: bool) -> Iterator[pa.RecordBatch]:
+        options = pacsv.ReadOptions(column_names=names, block_size=CHUNK, use_threads=False)
+        parsing = pacsv.ParseOptions(
+            delimiter=self.read.delimiter,
+            quote_char=self.read.quote,
+            escape_char=self._escape or False,
+            newlines_in_values=quotes or bool(self._escape),
+            invalid_row_handler=self._ragged,
+        )
+        converting = pacsv.ConvertOptions(
+            include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+        )
+        try:
+            return iter(pacsv.open_csv(pa.PythonFile(source, mode="r"), options, parsing, converting))
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" not in str(error):
+                raise
+            return iter(())
+
     def _quotes(self) -> bool:
-        """Whether any value is quoted; only then may one hold a line break, which costs the parser a second look."""
+        """Whether any value is quoted; only then are records more than lines."""
         mark = self.read.quote.encode("ascii")
         with self.path.open("rb") as file:
             return any(mark in chunk for chunk in iter(lambda: file.read(CHUNK), b""))
 
     def _ragged(self, row: pacsv.InvalidRow) -> str:
-        number = row.number if row.number is not None else 0
-        self._rejects.append((number, "ragged", row.text.encode(codec(self.read.encoding), "replace")))
+        self.ragged += 1
+        self._rejects.append((row.number or 0, "ragged", row.text.encode(codec(self.read.encoding), "replace")))
         return "skip"
 
     def _take_rejects(self) -> pa.RecordBatch | None:
@@ -149,15 +237,28 @@ class CsvFile:
             {"position": [f[0] for f in found], "reason": [f[1] for f in found], "raw": [f[2] for f in found]}, schema=REJECTS
         )
 
-    def decoded(self, lines: bytes) -> str:
-        """The lines as text; those with bytes that are no characters are set aside."""
+    def decoded(self, lines: bytes, witness: Witness, records: Records | None, *, last: bool) -> str:
+        """The lines as text; those with bytes that are no characters, and records that are malformed, are set aside."""
         name = codec(self.read.encoding)
+        before = len(self._rejects)
         text = self._decoded(lines, name, self._line)
+        witness.saw(lines, bad=len(self._rejects) - before, good=not text.isascii())
         self._line += lines.count(b"\n")
         if name == "gb18030" and not text.isascii() and (found := _PRIVATE.findall(text)):
             text = text.translate(_MOVED)
             self.private_use += len(_PRIVATE.findall(text)) if len(found) else 0
+        if records is None:
+            return text
+        text = records.take(text, last=last)
+        self._rejects += [(self._physical(line), reason, one.encode(name, "replace")) for line, reason, one in records.faults]
+        records.faults.clear()
         return text
+
+    def _physical(self, line: int) -> int:
+        """The number of a line in the file, of its number among those that were decoded."""
+        for out in self._taken_out:
+            line += out <= line
+        return line
 
     def _decoded(self, lines: bytes, name: str, line: int) -> str:
         """Text up to the next bad byte, without its line, and so on; every good byte is decoded twice at most."""
@@ -172,58 +273,27 @@ class CsvFile:
             end = lines.find(b"\n", bad) + 1 or len(lines)
             texts.append(lines[at:start].decode(name))
             line += lines.count(b"\n", at, start) + 1
+            self._taken_out.append(line)
             self._rejects.append((line, "undecodable", lines[start:end].rstrip(b"\r\n")))
             at = end
         return "".join(texts)
 
 
-def _verify(head: bytes, name: str) -> None:
-    """The declared encoding against the first lines. Chinese text that is valid UTF-8 is never GB18030 by chance."""
-    lines = head[: head.rfind(b"\n") + 1]
-    if lines.isascii():
-        return
-    if name == "gb18030":
-        try:
-            lines.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-        else:
-            if len(re.findall(rb"[\xe2-\xef][\x80-\xbf]{2}", lines)) >= 4:
-                raise NotAsDeclared("UTF-8")
-    try:
-        lines.decode(name)
-    except UnicodeDecodeError:
-        each = lines.splitlines()
-        bad = sum(not _reads(line, name) for line in each[:2000])
-        if bad > _TOO_MANY * min(len(each), 2000) and bad > 1:
-            raise NotAsDeclared(name) from None
-
-
-def _reads(line: bytes, name: str) -> bool:
-    try:
-        line.decode(name)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Column names, each once; a second one of the same name gets a number, so that it cannot be taken for the first."""
-    seen: dict[str, int] = {}
-    made = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        made.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return made
+def _too_long(line: int) -> Refused:
+    return Refused(
+        f"第 {line} 行超过 {LONGEST_LINE >> 20} MB，不是一行数据",
+        f"line {line} is longer than {LONGEST_LINE >> 20} MB; that is no row",
+        *_OWNER,
+    )
 
 
 class _Utf8(io.RawIOBase):
-    """The rest of a file as UTF-8, whole lines at a time."""
+    """The rest of a file as UTF-8, whole records at a time."""
 
-    def __init__(self, owner: CsvFile, file: IO[bytes]) -> None:
+    def __init__(self, owner: CsvFile, file: IO[bytes], witness: Witness, records: Records | None) -> None:
         super().__init__()
-        self._owner, self._file = owner, file
-        self._rest, self._ready, self._at = b"", b"", 0
+        self._owner, self._file, self._witness, self._records = owner, file, witness, records
+        self._rest, self._ready, self._at, self._ended = b"", b"", 0, False
 
     def readable(self) -> bool:
         return True
@@ -238,12 +308,17 @@ class _Utf8(io.RawIOBase):
         return out
 
     def _more(self) -> bool:
-        chunk = self._file.read(CHUNK)
-        if not chunk and not self._rest:
+        if self._ended:
             return False
+        chunk = self._file.read(CHUNK)
         self._owner._hash.update(chunk)  # noqa: SLF001
+        self._ended = not chunk
         lines = self._rest + chunk
         cut = lines.rfind(b"\n") + 1 if chunk else len(lines)
         self._rest = lines[cut:]
-        self._ready, self._at = self._owner.decoded(lines[:cut]).encode("utf-8"), 0
+        if len(self._rest) > LONGEST_LINE:
+            self._owner._endless = self._ended = True  # noqa: SLF001
+            return False
+        text = self._owner.decoded(lines[:cut], self._witness, self._records, last=self._ended)
+        self._ready, self._at = text.encode("utf-8"), 0
         return True

@@ -19,9 +19,10 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum, load_workbook
 
 from connectors.files.formats import workbook_errors
+from connectors.files.formats.refused import Refused
 from connectors.files.formats.workbook_cells import Unkept, errors, lost, text, texts
 from connectors.files.formats.workbook_html import html_grids
-from connectors.files.formats.workbook_limits import Kind, Marked, Refused, kind_of, locked, measured
+from connectors.files.formats.workbook_limits import Kind, Marked, kind_of, locked, measured
 from connectors.files.formats.workbook_table import Grid, SheetTable, table
 from schemas.pull import REJECTS, Batch
 from schemas.registration import Read

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from connectors.files.formats.workbook_limits import Refused
+from connectors.files.formats.refused import Refused
 from connectors.files.formats.workbook_table import Grid
 from schemas.registration import Read
 

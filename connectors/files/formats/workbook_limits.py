@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from connectors.files.formats.refused import Refused
+
 Kind = Literal["xlsx", "xls", "xlsb", "ods", "html", "text"]
 
 LARGEST = 64 << 20  # of the file
@@ -37,16 +39,6 @@ _COLUMN = re.compile(rb"\br=[\"']([A-Za-z]+)\d")
 _LINE = re.compile(rb"\br=[\"'][A-Za-z]*(\d+)[\"']")
 _SHARED = re.compile(rb"\bt=[\"']s[\"']")
 _REPEATED = re.compile(rb"number-(columns|rows)-repeated=[\"'](\d+)[\"']")
-
-
-class Refused(Exception):
-    """The file is not a workbook that is read here; the words say what it is, in two languages, and what to do."""
-
-    def __init__(
-        self, zh: str, en: str, next_zh: str = "请提供方另存为 .xlsx 后重新投递", next_en: str = "save it as .xlsx and send it again"
-    ) -> None:
-        super().__init__(zh)
-        self.zh, self.en, self.next_zh, self.next_en = zh, en, next_zh, next_en
 
 
 @dataclass

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.files.formats.workbook_limits import Refused
+from connectors.files.formats.refused import Refused
 from schemas.registration import Read
 
 Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]
