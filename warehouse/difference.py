@@ -25,7 +25,7 @@ def distinct_keys(con: duckdb.DuckDBPyConnection, relation: str, rows: int) -> i
 def _order(dataset: Dataset) -> list[str]:
     """What tells the newer of two versions of a key."""
     read = dataset.reading
-    own = read.changes.at if read.changes else read.cursor
+    own = read.marks.at if read.marks else read.cursor
     return [*([own] if own else []), *(["_slice"] if read.duplicates == "newest" else [])]
 
 
@@ -85,8 +85,8 @@ def _gone(dataset: Dataset) -> str:
     """A condition that is true for rows that say themselves: I was deleted."""
     read = dataset.reading
     said = [f"CAST(n.{quoted(c)} AS VARCHAR) IN ({', '.join(map(literal, v))})" for c, v in read.deleted.items()]
-    if read.changes:
-        said.append(f"CAST(n.{quoted(read.changes.kind)} AS VARCHAR) IN ({', '.join(map(literal, read.changes.delete))})")
+    if read.marks:
+        said.append(f"CAST(n.{quoted(read.marks.kind)} AS VARCHAR) IN ({', '.join(map(literal, read.marks.delete))})")
     return f"coalesce({' OR '.join(said)}, false)" if said else "false"
 
 
@@ -100,7 +100,7 @@ def difference(
     if not old:
         con.execute(f"COPY (SELECT n.*, 'I' AS _kind FROM {new} n WHERE NOT {_gone(dataset)}) TO {literal(str(path))} (COMPRESSION zstd)")
         return _kinds(con, path), 0
-    compared = [c for c in types if not (dataset.reading.changes and c == dataset.reading.changes.kind)]
+    compared = [c for c in types if not (dataset.reading.marks and c == dataset.reading.marks.kind)]
     here = "hash(" + ", ".join([*(f"n.{quoted(c)}" for c in compared), "n._slice", "n._copies"]) + ")"
     there = (
         "hash("
@@ -117,7 +117,7 @@ def difference(
         if incoming.whole or replaced
         else ""
     )
-    few = dataset.reading.cursor or dataset.reading.changes
+    few = dataset.reading.cursor or dataset.reading.marks
     changed = _newer(con, dataset, new, landed_now, here, there) if few and _is_small(con, keyed, landed_now) else None
     con.execute(f"""
         COPY (

@@ -16,8 +16,9 @@ from typing import Any
 
 from schemas.city import City
 from schemas.errors import RegistrationError
+from schemas.forms import Severity
 from schemas.records import SQL_TYPES, Record, Rule
-from schemas.registration import Dataset, Severity, System
+from schemas.registration import Dataset, System
 from warehouse.expectations import ROWS, Expectation, Refused, compiled, resolved
 
 SEVERITIES: dict[str, str] = {"inform": "info", "warn": "warning", "block": "critical"}  # Great Expectations' own words

@@ -24,43 +24,15 @@ from python_calamine import CalamineError
 from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
 from connectors.files.formats import excel
 from connectors.files.formats.csv import CsvFile, NoHeader, NotAsDeclared
+from connectors.files.words import BOOKS, FilesRead
+from connectors.places import Outside, inside
 from connectors.wording import Who, gone
-from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
-from schemas.registration import Dataset, Read, System
-from schemas.secrets import Secret
+from schemas.reading import Read
+from schemas.registration import Dataset, System
 
-WORDS = frozenset(
-    {
-        "files",
-        "encoding",
-        "delimiter",
-        "quote",
-        "complete_when",
-        "settled",
-        "parts",
-        "batch",
-        "sheet",
-        "header",
-        "join",
-        "until",
-        "fill_down",
-    }
-)
-_BOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 _LARGEST = 20 << 30
 _MOST = 10_000  # files of one dataset
-
-
-class Options(Closed):
-    """The words of a files connection."""
-
-    folder: Path
-
-
-def connect(options: Options, system: System, secret: Secret) -> Files:
-    del secret  # a local folder needs none
-    return Files(options.folder, system)
 
 
 @dataclass(frozen=True)
@@ -133,7 +105,7 @@ class Files:
         """Every readable file with its columns, all text."""
         found = []
         for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
-            read = Read(files=path.name, encoding=self._guess(path))
+            read = FilesRead(files=path.name, encoding=self._guess(path))
             with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, CalamineError, excel.Bomb):
                 names = self._header(path, read)
                 found.append(Found(path.name, tuple(Column(n, "text") for n in names if n)))
@@ -194,7 +166,7 @@ class Files:
             self._columns(dataset, unit)
             digest = hashlib.sha256()
             try:
-                if unit.path.suffix.lower() in _BOOKS:
+                if unit.path.suffix.lower() in BOOKS:
                     digest.update(unit.path.read_bytes())
                     slices = yield from self._book(unit, read, columns)
                     said = digest.hexdigest()
@@ -241,7 +213,11 @@ class Files:
         """A regular file of this folder, no link that leads out of it, nothing hidden or temporary."""
         if path.name.startswith((".", "~$")) or not path.is_file():
             return False
-        return path.resolve().is_relative_to(self.folder.resolve()) and path.stat().st_size < _LARGEST
+        try:
+            inside(path, self.folder)
+        except Outside:
+            return False
+        return path.stat().st_size < _LARGEST
 
     def _seen(self, dataset: Dataset, *, patient: bool) -> Seen:
         who, read = Who.of(self.system, dataset), dataset.reading
@@ -251,8 +227,6 @@ class Files:
                 f"{who}: 投递文件夹 {self.folder.name} 不存在", f"{who}: the drop folder {self.folder.name} is not there",
                 next_zh="请系统运维单位确认投递路径和挂载", next_en="ask the operator about the path and the mount",
             )  # fmt: skip
-        if pattern.startswith("/") or ".." in Path(pattern).parts:
-            raise SourceChanged(f"{who}: files 不能指向文件夹之外", f"{who}: files must not lead out of the folder")
         marks = read.complete_when
         paths = sorted(p for p in self.folder.glob(pattern) if self._ours(p) and not (marks and p.name.endswith(marks)))
         finished, waiting = [], []
@@ -271,7 +245,7 @@ class Files:
         if read.complete_when:
             return any(path.with_name(n + read.complete_when).exists() for n in (path.name, path.stem))
         still = time.time() - before.st_mtime
-        wanted = read.settled.total_seconds()
+        wanted: float = read.settled.total_seconds()
         if still < wanted and patient and wanted <= 10:
             time.sleep(max(0.0, min(wanted, wanted - still)))
             after = path.stat()
@@ -321,7 +295,7 @@ class Files:
     # columns
 
     def _header(self, path: Path, read: Read) -> list[str]:
-        if path.suffix.lower() in _BOOKS:
+        if path.suffix.lower() in BOOKS:
             book = excel.open_book(path)
             wanted = excel.sheets(book, read.sheet)
             return excel.header(book, wanted[0], read) if wanted else []

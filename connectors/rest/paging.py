@@ -13,9 +13,10 @@ from typing import Any
 
 from connectors.rest.client import Reply
 from connectors.rest.json import held
+from connectors.rest.words import Page
 from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
-from schemas.registration import Page, Read
+from schemas.reading import Read
 
 _COUNTED = ("page", "offset")
 
@@ -34,7 +35,7 @@ class Sheet:
 
 def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Generator[Sheet, None, None]:
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
-    page = read.page or Page(kind="none")
+    page: Page = read.page
     wanted = min(size or page.rows, page.rows)
     link: str | None = str(read.path)
     asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}

@@ -17,39 +17,19 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.contract import Answer, Connector, Cursor, Finding, Found
+from connectors.contract import Answer, Cursor, Finding, Found
 from connectors.patience import paced
 from connectors.rest import checking
 from connectors.rest.client import Client
-from connectors.rest.options import Options
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
+from connectors.rest.words import RestConnection
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
-from schemas.registration import Dataset, Read, System
+from schemas.reading import Read
+from schemas.registration import Dataset, System
 from schemas.secrets import Secret
-
-__all__ = ["WORDS", "Options", "connect", "sense"]
-
-WORDS = frozenset({"path", "rows", "page", "since", "params", "cursor", "overlap", "lag", "only"})
-"""The words of `read:` this kind understands, besides those of landing."""
-
-
-def connect(options: Options, system: System, secret: Secret) -> Connector:
-    return Rest(options, system, secret)
-
-
-def sense(read: Read) -> Iterator[tuple[str, str]]:
-    """What cannot be meant together."""
-    if read.path is None:
-        yield "rest 连接器须写 path", "the connector kind rest needs path"
-    if read.page and read.page.kind == "cursor" and read.page.next is None:
-        yield "page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next"
-    if read.since and not read.cursor:
-        yield "since 须与 cursor（更新时间列）一起写", "since needs cursor, the column of the change time"
-    if read.whole not in (None, "all"):
-        yield "rest 只能写 whole: all", "rest knows only whole: all"
 
 
 @dataclass(frozen=True)
@@ -70,7 +50,7 @@ class _Begun:
 class Rest:
     """An open way to one interface."""
 
-    def __init__(self, options: Options, system: System, secret: Secret) -> None:
+    def __init__(self, options: RestConnection, system: System, secret: Secret) -> None:
         self.system = system
         self.zone = ZoneInfo(system.timezone)
         self.client = Client(options, system.limits, secret)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from connectors.rest.json import text
 from schemas.pull import REJECTS
-from schemas.registration import Read
+from schemas.reading import Read
 
 EPOCH = {"seconds": 1, "milliseconds": 1000}  # words for since.format
 KEPT = 10_000  # rows of the last window that are worth remembering

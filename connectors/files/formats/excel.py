@@ -12,7 +12,7 @@ import pyarrow as pa
 from python_calamine import CalamineWorkbook, SheetVisibleEnum, load_workbook
 
 from schemas.pull import REJECTS, Batch
-from schemas.registration import Read
+from schemas.reading import Read
 
 LARGEST = 64 << 20  # of the file
 UNPACKED = 512 << 20
