@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 import duckdb
 
 from schemas.city import City
-from schemas.records import Mask, Record
+from schemas.names import same, source
+from schemas.records import DerivedColumn, Mask, Record, RecordField
 from schemas.registration import Dataset
 from warehouse.masks import HIDDEN, mask_sql
 from warehouse.sql import SEPARATOR, literal, quoted
@@ -51,7 +52,13 @@ def value(expr: str, mask: Mask | None, *, plain: bool = False) -> str:
 def source_columns(city: City, dataset: Dataset, names: Iterable[str], *, plain: bool = False, of: str = "") -> list[str]:
     """Landing's columns as a select list."""
     masks = source_masks(city, dataset)
-    return [f"{value(of + quoted(n), masks.get(n), plain=plain)} AS {quoted(n)}" for n in names]
+    return [f"{value(of + quoted(n), _mask(masks, source(n)), plain=plain)} AS {quoted(n)}" for n in names]
+
+
+def _mask(masks: Mapping[str, Mask], name: str) -> Mask | None:
+    """A column that is called otherwise in case only is the same column, and as personal."""
+    known = same(name, masks)
+    return masks[known] if known is not None else None
 
 
 def fields(record: Record, names: Iterable[str], *, plain: bool = False, of: str = "") -> list[str]:
@@ -82,12 +89,12 @@ def failed_value(record: Record | None, field: str, expr: str, *, plain: bool = 
 def row_text(city: City, dataset: Dataset, names: Iterable[str], expr: str, *, plain: bool = False) -> str:
     """A row that is kept as JSON text: its columns again as JSON, masked."""
     masks = source_masks(city, dataset)
-    pairs = ", ".join(f"{literal(n)}: {value(_inside(expr, n), masks.get(n), plain=plain)}" for n in names)
-    return f"CASE WHEN {expr} IS NOT NULL THEN CAST(to_json({{{pairs}}}) AS VARCHAR) END" if pairs else literal(HIDDEN)
+    pairs = ", ".join(f"{literal(n)}, {value(_inside(expr, n), _mask(masks, n), plain=plain)}" for n in names)
+    return f"CASE WHEN {expr} IS NOT NULL THEN CAST(json_object({pairs}) AS VARCHAR) END" if pairs else literal(HIDDEN)
 
 
 def _inside(expr: str, name: str) -> str:
-    path = '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    path = "/" + name.replace("~", "~0").replace("/", "~1")
     return f"json_extract_string({expr}, {literal(path)})"
 
 
@@ -95,7 +102,7 @@ def landed_row(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, row
     """One row of landing, standard or quarantine, given as names and values."""
     record = city.records.get(dataset.record or "")
     masks = {**source_masks(city, dataset), **({n: f.mask for n, f in record.fields.items() if f.mask} if record else {})}
-    selected = {n: value(_bound(place), masks.get(n), plain=plain) for place, n in enumerate(row)}
+    selected = {n: value(_bound(place), _mask(masks, source(n)), plain=plain) for place, n in enumerate(row)}
     if "_key" in row:
         selected["_key"] = key(city, dataset, _bound(list(row).index("_key")), plain=plain)
     if "reason" in row and "value" in row:
@@ -106,9 +113,15 @@ def landed_row(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, row
     return _one(con, selected, row)
 
 
-def record_row(con: duckdb.DuckDBPyConnection, record: Record, row: Mapping[str, object], *, plain: bool = False) -> Row:
-    """One row of a shared record."""
-    masks = {n: f.mask for n, f in record.fields.items()}
+def shared_row(
+    con: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, RecordField] | Mapping[str, DerivedColumn],
+    row: Mapping[str, object],
+    *,
+    plain: bool = False,
+) -> Row:
+    """One row of a shared record or a derived table with these columns."""
+    masks = {n: c.mask for n, c in columns.items()}
     return _one(con, {n: value(_bound(place), masks.get(n), plain=plain) for place, n in enumerate(row)}, row)
 
 

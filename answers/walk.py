@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from answers import shown
 from connectors.opening import open_system
 from schemas.home import home
+from schemas.names import OWN, source
 from schemas.pull import Batch, Pull
 from warehouse import landing, made, normalise, quality, staging, suites
 from warehouse.lake import Lake, table
@@ -74,15 +75,16 @@ def _walk(lake: Lake, city: City, system: System, name: str, dataset: Dataset, r
         incoming = staging.stage(_first(pull, rows), dataset.reading.key, folder / "incoming.parquet", number=1, run=RUN)
     changes = landing.prepare(lake, dataset, code, incoming, before, landing.definition(system, dataset), folder)
     landing.land(lake, RUN, [changes], message="try")
-    done = Walk(changes, {n: t for n, t in lake.columns("landing", code).items() if n not in staging.OWN})
+    landed = {n: t for n, t in lake.columns("landing", code).items() if n not in OWN}
+    done = Walk(changes, {source(n): t for n, t in landed.items()})
     done.left_out = _left_out(lake, city, dataset, code, list(done.columns), plain=plain)
     if not dataset.record:
-        done.rows = _raw(lake, city, dataset, code, list(done.columns), plain=plain)
+        done.rows = _raw(lake, city, dataset, code, list(landed), plain=plain)
         return done
     states = made.landing_states(lake)
     candidate = normalise.build(lake, city, system, name, made.Made(), states.get(code, 0), folder)
     done.verdict = quality.check(lake.cursor(), candidate.relation, suites.suite(city, system, name), last_rows=None)
-    done.rows = _rows(lake, city, dataset, candidate, list(done.columns), plain=plain)
+    done.rows = _rows(lake, city, dataset, candidate, list(landed), plain=plain)
     return done
 
 
@@ -119,7 +121,7 @@ def _left_out(lake: Lake, city: City, dataset: Dataset, code: str, names: list[s
 def _raw(lake: Lake, city: City, dataset: Dataset, code: str, names: list[str], *, plain: bool) -> list[Row]:
     columns = ", ".join(shown.source_columns(city, dataset, names, plain=plain))
     found = lake.cursor().execute(f"SELECT {shown.key(city, dataset, '_key', plain=plain)}, {columns} FROM {table('landing', code)}")
-    return [Row(r[0] or "", dict(zip(names, r[1:], strict=True)), {}, [], held=False) for r in found.fetchall()]
+    return [Row(r[0] or "", dict(zip(map(source, names), r[1:], strict=True)), {}, [], held=False) for r in found.fetchall()]
 
 
 def _rows(lake: Lake, city: City, dataset: Dataset, candidate: normalise.Candidate, names: list[str], *, plain: bool) -> list[Row]:
@@ -139,7 +141,10 @@ def _rows(lake: Lake, city: City, dataset: Dataset, candidate: normalise.Candida
             list_transform(c._failed, x -> {{'field': x.field, 'reason': x.reason, 'value': {value}}})
         FROM read_parquet({literal(str(candidate.rows))}) c JOIN {table("landing", candidate.table)} l USING (_key)
         ORDER BY c._key""")
-    return [Row(k or "", s, m, _failures(f), any(record.holds(x["field"]) for x in f)) for k, s, m, f in found.fetchall()]
+    return [
+        Row(k or "", {source(n): v for n, v in s.items()}, m, _failures(f), any(record.holds(x["field"]) for x in f))
+        for k, s, m, f in found.fetchall()
+    ]
 
 
 def _failures(found: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:

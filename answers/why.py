@@ -15,8 +15,10 @@ import duckdb
 
 from schemas.city import City
 from schemas.errors import QueryRefused
+from schemas.names import landed_of
 from schemas.records import Figure
 from warehouse import normalise
+from warehouse.identity import key_of
 from warehouse.lake import Lake, table
 from warehouse.sql import key_text, literal, quoted
 
@@ -77,7 +79,7 @@ def figure(lake: Lake, city: City, name: str) -> Explanation:
 def _gather(lake: Lake, city: City, how: Figure, con: duckdb.DuckDBPyConnection) -> None:
     """Three temp tables: what is landed, accepted and shared under the figure's condition."""
     record = city.records[how.record]
-    identity = key_text([quoted(i) for i in record.identity])
+    identity = key_of(record)
     landed, accepted = [], []
     for system, name, dataset in city.contributors(how.record):
         code = system.table(name)
@@ -202,7 +204,7 @@ def row(lake: Lake, city: City, record: str, identity: str) -> list[Station]:
     con = lake.cursor()
     asked = identity if "\x1f" in identity else identity.replace("/", "\x1f")
     known = lake.has("shared", record)
-    found = _fetch(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
+    found = fetched(con, f"SELECT * FROM {table('shared', record)} WHERE _id IN (?, ?)", [asked, identity]) if known else []
     stations = [Station("shared", record, asked, r) for r in found]
     pairs = [(s["source"], s["key"]) for r in found for s in r["_sources"]]
     for source_table, key in pairs or _unshared(lake, city, record, identity):
@@ -216,7 +218,9 @@ def source(lake: Lake, name: str, key: str) -> list[Station]:
     stations = []
     for station in ("standard", "quarantine", "landing"):
         if lake.has(station, name):
-            stations += [Station(station, name, key, r) for r in _fetch(con, f"SELECT * FROM {table(station, name)} WHERE _key = ?", [key])]
+            stations += [
+                Station(station, name, key, r) for r in fetched(con, f"SELECT * FROM {table(station, name)} WHERE _key = ?", [key])
+            ]
     return stations
 
 
@@ -228,15 +232,17 @@ def _unshared(lake: Lake, city: City, record: str, identity: str) -> list[tuple[
     for system, name, dataset in city.contributors(record):
         code = system.table(name)
         columns = lake.columns("landing", code)
-        sources = [dataset.fields[f].source for f in fields if f in dataset.fields]
-        if columns and all(s in columns for s in sources if s):
-            text = key_text([quoted(s) for s in sources if s])
+        sources = [s for f in fields if f in dataset.fields and (s := dataset.fields[f].source)]
+        there = [c for s in sources if (c := landed_of(s, columns))]
+        if there and len(there) == len(sources):
+            text = key_text(map(quoted, there))
             rows = con.execute(f"SELECT _key FROM {table('landing', code)} WHERE {text} = ? OR _key = ?", [identity, identity])
             pairs += [(code, r[0]) for r in rows.fetchall()]
     return pairs
 
 
-def _fetch(con: duckdb.DuckDBPyConnection, sql: str, values: list[str]) -> list[dict[str, Any]]:
+def fetched(con: duckdb.DuckDBPyConnection, sql: str, values: list[str]) -> list[dict[str, Any]]:
+    """Rows by the names of their columns."""
     found = con.execute(sql, values)
     names = [c[0] for c in found.description]
     return [dict(zip(names, r, strict=True)) for r in found.fetchall()]

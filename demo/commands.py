@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from demo import faults, serve
+from demo import faults, province, serve
 from demo.city import SEED
 from demo.sides import noted, sides
 from demo.tick import tick as let_pass
@@ -32,6 +32,7 @@ def up(
     anew: Annotated[bool, typer.Option("--anew", help=say("重新生成", "make it anew"))] = False,
 ) -> None:
     running = serve.up(home(), scale, seed, tell=lambda text: console.print(text, markup=False, soft_wrap=True), anew=anew)
+    province.prepare(home()).close()  # so that hub deliver knows the platform's address
     rows = sum(running.rows.values())
     state = say("已生成", "made") if running.made else say("已在运行", "already up")
     database = running.database or say("SQLite（没有可用的 PostgreSQL）", "SQLite (no PostgreSQL to be had)")
@@ -113,8 +114,8 @@ def story(
     raise typer.Exit(tell(home(), scale, seed, anew=anew))
 
 
-@app.command(help=say("让省平台处理等待中的批次", "let the province work through the batches that wait"))
-def province(
+@app.command("province", help=say("让省平台处理等待中的批次", "let the province work through the batches that wait"))
+def let_province_work(
     refuse: Annotated[
         str | None,
         typer.Option("--refuse", metavar="RESOURCE", help=say("退回该资源的下一个批次", "refuse the next batch of that resource")),

@@ -189,6 +189,10 @@ main,nav,header{padding-left:.7rem;padding-right:.7rem}section{padding:.9rem .8r
 .cards td:first-child{font-weight:600;text-align:left;box-shadow:none!important}.cards td:first-child .head{display:none}
 .cards .head{display:block;color:var(--soft);flex:none;text-align:left}.cards .nothing{display:none}
 .cards tr.good{box-shadow:inset 3px 0 var(--good)}.cards tr.warn{box-shadow:inset 3px 0 var(--warn)}.cards tr.bad{box-shadow:inset 3px 0 var(--bad)}}
+@media print{
+:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--ground:#fff}@page{margin:16mm 14mm}body{font-size:10.5pt}
+nav,button,pre{display:none}header,main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:.6rem 0;margin:.4rem 0}
+h2{break-after:avoid}tr,p{break-inside:avoid}thead{display:table-header-group}.wide{overflow:visible}table{font-size:9.5pt}.bar{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 [data-language=zh] [lang=en],[data-language=en] [lang=zh]{display:none}
 """
 _SCRIPT = """

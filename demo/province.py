@@ -192,8 +192,10 @@ class Province:
     def _check(self, connection: sa.Connection, batch: Any) -> None:
         seen, taken = self._sequence(connection, batch.resource)
         full = batch.kind == "full"
-        if batch.sequence <= seen or (not full and batch.sequence != seen + 1):
+        if batch.sequence <= seen or (batch.kind == "changes" and batch.sequence != seen + 1):
             raise Refused("E02", expected=seen + 1, found=batch.sequence)
+        if batch.kind == "notice":
+            return self._check_notice(connection, batch)
         if not full and batch.previous != taken:
             raise Refused("E07", expected=taken, found=batch.previous)
         self._check_columns(connection, batch)
@@ -213,6 +215,13 @@ class Province:
             raise Refused("E04")
         if not full:
             self._check_changes(connection, batch)
+        return None
+
+    def _check_notice(self, connection: sa.Connection, batch: Any) -> None:
+        """A notice takes a resource back: it has no rows, and its catalogue entry says so."""
+        found = connection.execute(sa.text("SELECT entry FROM exchange_catalogue WHERE resource = :r"), {"r": batch.resource}).scalar()
+        if found is None or json.loads(found).get("目录状态") != "已撤销" or batch.row_count or batch.total:
+            raise Refused("E01", detail="撤销通知与目录状态不符")
 
     def _check_columns(self, connection: sa.Connection, batch: Any) -> None:
         """The table has exactly the items of the catalogue entry beside its own columns."""
@@ -245,6 +254,9 @@ class Province:
     def _take(self, connection: sa.Connection, batch: Any) -> None:
         """Bring the platform's own copy to where the batch says it is."""
         taken, exchange = _taken(batch.resource), _exchange(batch.resource)
+        if batch.kind == "notice":
+            connection.execute(sa.text(f'DROP TABLE IF EXISTS "{taken}"'))
+            return
         columns = ["row_key", "row_hash", *json.loads(batch.columns)]
         names = ", ".join(f'"{c}"' for c in columns)
         hashed = ", ".join([self._row_hash(connection, exchange, columns[2:]) if c == "row_hash" else f'"{c}"' for c in columns])
@@ -270,7 +282,7 @@ class Province:
         connection.execute(sa.text(f'CREATE TABLE "{taken}" ({made})'))
 
     def _write_receipt(self, connection: sa.Connection, batch: Any, answer: Answer) -> None:
-        taken = answer.status == TAKEN
+        taken = answer.status == TAKEN and batch.kind != "notice"
         table = f'"{_taken(batch.resource)}"'
         connection.execute(
             sa.text(
@@ -283,7 +295,9 @@ class Province:
                 "code": answer.code,
                 "text": answer.text,
                 "rows": batch.row_count if taken else None,
-                "total": connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar() if taken else None,
+                "total": connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar()
+                if taken
+                else (0 if answer.status == TAKEN else None),
                 "sha256": self._digest(connection, "row_hash", table, {}) if taken else None,
                 "at": dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(sep=" ")
                 if self.sqlite

@@ -47,10 +47,10 @@ def next_steps(telling: Telling, section: Section) -> None:
 
 
 CHAPTERS: tuple[tuple[Said, Chapter], ...] = (
-    (Said("漏斗：112 个系统走到哪一步", "The funnel: how far the systems have come"), funnel),
+    (Said("需要拿主意的两件事：跨部门才看得见", "Two things to decide on, which only show across departments"), findings),
     (Said("报道里的数，和它们的来历", "The article's figures, and where they come from"), thirteen),
+    (Said("漏斗：112 个系统走到哪一步", "The funnel: how far the systems have come"), funnel),
     (Said("一个人的一行，从 GB18030 文件到回执", "One person's row, from a GB18030 file to the receipt"), one_person),
-    (Said("跨部门才看得见的两件事", "Two things that only show across departments"), findings),
     (Said("分析员：不给原号，可用假名关联", "An analyst: no raw numbers, joins by pseudonym"), analyst),
     (Said("出了三种事之后", "After three things went wrong"), trouble),
     (Said("省平台的副本与我方的对账", "The province's copy against ours"), delivered),

@@ -84,6 +84,11 @@ def analyst(telling: Telling, section: Section) -> None:
     _refused(telling, section, f"SELECT * FROM shared.resident WHERE id_number = '{number}'")
     _refused(telling, section, "SELECT name, sfzh FROM shared.resident")
     section.say(
+        "按脱敏后的号码关联会把不同的人算成一个，同样被拒绝：",
+        "Joining by masked numbers would take different people for one, and is refused, too:",
+    )
+    _refused(telling, section, "SELECT count(*) FROM shared.death JOIN shared.old_age_payment USING (id_number)")
+    section.say(
         "同一个人在各表里有同一个假名，可以照样关联——这里是公安的死亡登记与民政的津贴发放：",
         "One person has one pseudonym in every table, so tables still join: here the police's deaths and civil affairs' payments:",
     )
@@ -94,8 +99,8 @@ def analyst(telling: Telling, section: Section) -> None:
     heads = [Said("发放结果", "result"), Said("人数", "people"), Said("笔数", "payments"), Said("金额（元）", "yuan")]
     section.show(heads, rows, numbers=[1, 2, 3])
     section.say(
-        f"在独立进程里用 {answer.seconds:.2f} 秒答出（分析版第 {answer.generation} 代）；每一问都记入审计，被拒绝的也记。",
-        f"Answered in {answer.seconds:.2f} s by a process of its own (edition generation {answer.generation}); every question is audited, refused ones too.",
+        f"{answer.seconds:.2f} 秒答出（分析版第 {answer.generation} 代）；每一问都记入审计，被拒绝的也记。",
+        f"Answered in {answer.seconds:.2f} s (edition generation {answer.generation}); every question is audited, refused ones too.",
     )
     plain = telling.hub.lake.cursor().execute(BY_NUMBER).fetchall()
     telling.promise(

@@ -1,8 +1,9 @@
-"""Chapters 1 and 2: how far the city's systems have come, and the figures of the article with the sum behind one of them."""
+"""How far the city's systems have come, and the figures of the article with the sum behind one of them."""
 
 from __future__ import annotations
 
 from answers import why
+from answers.standing import WAY
 from demo.expected import FIGURES, figures
 from demo.page import Bar, Section
 from demo.story_telling import Telling, mark
@@ -14,9 +15,9 @@ SHOWN = "grid_staff_full_time"
 
 
 def funnel(telling: Telling, section: Section) -> None:
-    """112 known, 12 in service."""
+    """112 known, 112 surveyed, 12 in service: whoever has reached a stage counts there."""
     systems = list(telling.city)
-    counts = {stage: sum(s.stage == stage for s in systems) for stage in STAGES}
+    counts = {stage: sum(s.stage in WAY[n:] for s in systems) for n, stage in enumerate(WAY)}
     departments = len(telling.city.departments)
     section.say(
         f"全市已知 {len(systems)} 个系统，分属 {departments} 个部门；其中 {counts['in_service']} 个已正式接入，下面的一切都来自它们。",
@@ -24,7 +25,7 @@ def funnel(telling: Telling, section: Section) -> None:
     )
     rows = [(Said("已知", "known"), len(systems), Bar(1))]
     rows += [(Said(STAGES[stage], stage.replace("_", " ")), n, Bar(n / len(systems))) for stage, n in counts.items() if n]
-    section.show([Said("阶段", "stage"), Said("系统数", "systems"), Said("", "")], rows, numbers=[1])
+    section.show([Said("到过的阶段", "stage reached"), Said("系统数", "systems"), Said("", "")], rows, numbers=[1])
     section.run("hub status --funnel")
     telling.promise(len(systems) == 112 and counts["in_service"] == 12, "已知 112 个系统、正式 12 个", "112 systems known, 12 in service")
 

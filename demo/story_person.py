@@ -141,7 +141,7 @@ def _sent(hub: Hub, home: Path, person: Person) -> Sent | None:
         platform.close()
     taken = hub.ledger.deliveries(resource=resource.code, status=("taken",))
     for delivery in taken:
-        file = home / "packages" / resource.slug / f"{delivery.sequence:06d}" / "rows.parquet"
+        file = home / "packages" / delivery.platform / resource.slug / f"{delivery.sequence:06d}" / "rows.parquet"
         if not file.exists():
             continue
         rows = pq.read_table(file)

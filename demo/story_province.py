@@ -55,7 +55,7 @@ def delivered(telling: Telling, section: Section) -> None:
     hub = telling.hub
     refused = _refuse_one(telling, hub)
     _send(telling, hub)
-    delivery = hub.ledger.last_delivery(refused.code) if refused else None
+    delivery = hub.ledger.last_delivery("province", refused.code) if refused else None
     if refused and delivery:
         _say_refused(telling, section, refused, delivery)
     _mend(telling, section, hub)
@@ -71,9 +71,9 @@ def delivered(telling: Telling, section: Section) -> None:
 
 def _refuse_one(telling: Telling, hub: Hub) -> Resource | None:
     """Have the platform refuse the next batch of one resource that is due."""
-    from docking import package
+    from orchestration import routes
 
-    due = package.pending(hub.lake, hub.city, hub.ledger, hub.home)
+    due = [table for plan in routes.plan(hub) for table in plan.packages]
     chosen = leaving(hub.city).get(PREFERRED if PREFERRED in due else next(iter(due), ""))
     telling.promise(chosen is not None, "有待报送的变更", "there are changes to deliver")
     if chosen:
@@ -131,7 +131,7 @@ def _mend(telling: Telling, section: Section, hub: Hub) -> None:
 
 
 def _say_taken(telling: Telling, section: Section, hub: Hub, resource: Resource) -> None:
-    delivery = hub.ledger.last_delivery(resource.code)
+    delivery = hub.ledger.last_delivery("province", resource.code)
     texts = [r.text for r in hub.ledger.receipts(delivery.id)] if delivery else []
     taken = delivery is not None and delivery.status == "taken"
     telling.promise(taken, "改正后的批次已入库", "the mended batch is taken")

@@ -47,9 +47,9 @@ def trouble(telling: Telling, section: Section) -> None:
     faults.on(telling.home, "shrink", SHRUNK, SHRUNK_DATASET)
     section.say(
         f"时间前进一次，{len(written)} 个系统共有 {rows} 行新增、修改或删除。同时：{_title(telling, EXPIRED).zh}的口令过期，"
-        f"{_title(telling, SHRUNK).zh}这次只交来四成的行，而{_title(telling, KILLED).zh}正在同步时进程被 kill -9。",
+        f"{_title(telling, SHRUNK).zh}这次只交来四成的行，而{_title(telling, KILLED).zh}正在同步时被强行中断，如同断电。",
         f"Time passes once: {rows} rows come, change or go in {len(written)} systems. Meanwhile the password of {_title(telling, EXPIRED).en} "
-        f"expires, {_title(telling, SHRUNK).en} hands in two fifths of its rows, and a running sync of {_title(telling, KILLED).en} is killed by kill -9.",
+        f"expires, {_title(telling, SHRUNK).en} hands in two fifths of its rows, and a running sync of {_title(telling, KILLED).en} is cut off as by a power cut.",
     )
     _sync_the_others(telling)
     killed = _kill_a_running_sync(telling)
@@ -140,7 +140,7 @@ def _say_killed(telling: Telling, section: Section, killed: Killed) -> None:
         ),
     }
     end = ends.get(run.status if run else "", Said(run.status if run else "", run.status if run else ""))
-    section.say(f"启动后 {killed.seconds:.1f} 秒被杀。{end.zh}。", f"Killed {killed.seconds:.1f} s after its start. {end.en}.")
+    section.say(f"启动后 {killed.seconds:.1f} 秒中断。{end.zh}。", f"Cut off {killed.seconds:.1f} s after its start. {end.en}.")
     telling.promise(run is not None and run.status in ends, "被杀的运行在台账中有了结", "the killed run is closed in the ledger")
 
 
@@ -216,8 +216,8 @@ def _take_up(telling: Telling, section: Section) -> None:
     )
     one = next(s for s in _standings(telling.hub) if s.path == KILLED)
     section.say(
-        f"下一次同步接着做完：退出码 {process.returncode}，{time.monotonic() - began:.1f} 秒，标准库 {one.total('standard') or 0:,} 行，没有丢失也没有重复。",
-        f"The next sync takes it up: exit status {process.returncode}, {time.monotonic() - began:.1f} s, {one.total('standard') or 0:,} rows in standard; nothing lost, nothing doubled.",
+        f"下一次同步接着做完：{time.monotonic() - began:.1f} 秒，标准库 {one.total('standard') or 0:,} 行，没有丢失也没有重复。",
+        f"The next sync takes it up: {time.monotonic() - began:.1f} s, {one.total('standard') or 0:,} rows in standard; nothing lost, nothing doubled.",
     )
     telling.promise(ok and not any(d.waiting or d.blocked for d in one.datasets), "被杀的系统已补齐", "the killed system has caught up")
 

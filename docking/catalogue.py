@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docking.profile import CatalogueWords, profile
+from docking.profile import CatalogueWords
 from docking.resources import Column, Resource, leaving
 from schemas.city import City
 
@@ -37,6 +37,8 @@ REQUIRED = (
 LONGEST = {"信息资源名称": 50, "信息资源摘要": 256}
 _STILL = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state
 
+GUIDE = CatalogueWords()  # the guide's own words
+
 Entry = dict[str, Any]
 
 
@@ -46,14 +48,12 @@ class Written:
     problems: dict[str, list[str]]  # by resource code, in Chinese; such an entry is not in the import form
 
 
-def entries(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Entry]:
+def entries(city: City, agreed: frozenset[str] = frozenset(), words: CatalogueWords = GUIDE) -> dict[str, Entry]:
     """One entry for every resource that may leave, by its code. `agreed`: tables whose agreement is on file."""
-    words = profile(city).catalogue
     return {r.code: entry(city, r, words) for r in leaving(city, agreed).values()}
 
 
-def entry(city: City, resource: Resource, words: CatalogueWords | None = None) -> Entry:
-    words = words or profile(city).catalogue
+def entry(city: City, resource: Resource, words: CatalogueWords = GUIDE) -> Entry:
     department = city.departments[resource.system.department]
     registered = resource.registered
     number = registered.code.split("/")[0]
@@ -102,9 +102,14 @@ def problems(made: dict[str, Entry]) -> dict[str, list[str]]:
     return found
 
 
-def write(city: City, folder: Path, agreed: frozenset[str] = frozenset()) -> Written:
+def withdrawn(before: Entry, because: str, *, items: bool) -> Entry:
+    """The entry of a resource that is given no longer; with its items only where rows are still named by them."""
+    return {**before, "信息项信息": before["信息项信息"] if items else [], "目录状态": "已撤销", "撤销原因": because}
+
+
+def write(city: City, folder: Path, agreed: frozenset[str] = frozenset(), words: CatalogueWords = GUIDE) -> Written:
     """Write the catalogue as JSON and as the platform's import form."""
-    made = entries(city, agreed)
+    made = entries(city, agreed, words)
     wrong = problems(made)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "catalogue.json").write_bytes(as_json(list(made.values())))

@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from docking import cells
 from docking.canonical import digest, row_hash
-from docking.resources import Resource
+from docking.resources import Column, Resource
 from ledger.models import Delivery
 from warehouse.lake import table
 from warehouse.sql import columns, literal, quoted
@@ -49,6 +51,10 @@ class Contents:
     total: int  # rows of the resource at that version
     sha256: str
 
+    @property
+    def rows(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
 
 def newest_version(con: duckdb.DuckDBPyConnection) -> int:
     row = con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
@@ -69,10 +75,44 @@ def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, versi
         if _count(con, resource, base.snapshot) != base.total:
             return None
     else:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'I' AS op_type, * FROM ({_shared(resource, version)})")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'I' AS op_type, * FROM ({_shared(con, resource, version)})")
     total = _count(con, resource, version)
     if _state(con, resource, version) != now:
         return None
+    return _packed(con, resource, key, version, now, total)
+
+
+def deletions(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, base: Delivery) -> Contents | None:
+    """A deletion of every row that was taken with `base`; None when it can be listed no longer.
+
+    The rows are those that left while this dataset still might; others may have lost or gained that right since, so
+    they are counted against what was taken.
+    """
+    if not kept(con, resource, base):
+        return None
+    while_it_might = replace(resource.cells, leaving=(*resource.cells.leaving, resource.cells.table))
+    given = f"{table('shared', resource.record.name)} AT (VERSION => {base.snapshot}) WHERE {cells.carries(while_it_might)}"
+    blank = ", ".join(f"NULL::{c.sql_type} AS {quoted(c.name)}" for c in resource.columns)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT 'D' AS op_type, _id, {blank} FROM {given}")
+    found = con.execute("SELECT count(*) FROM _rows").fetchone()
+    if found is None or found[0] != base.total or not kept(con, resource, base):
+        return None
+    return _packed(con, resource, key, base.snapshot, (base.made_from, _now()), 0)
+
+
+def nothing() -> Contents:
+    """What an empty full package, or a notice, holds."""
+    return Contents(0, 0, _now(), 0, 0, 0, 0, hashlib.sha256().hexdigest())
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def _packed(
+    con: duckdb.DuckDBPyConnection, resource: Resource, key: str, version: int, state: tuple[int, dt.datetime], total: int
+) -> Contents:
+    """Keyed, hashed and counted: `_rows` becomes `_package`."""
     kinds = {c.name: c.sql_type for c in resource.columns}
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _package AS
@@ -83,8 +123,8 @@ def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, versi
     counts = dict(con.execute("SELECT op_type, count(*) FROM _package GROUP BY op_type").fetchall())
     return Contents(
         version=version,
-        state=now[0],
-        changed_at=now[1],
+        state=state[0],
+        changed_at=state[1],
         inserted=counts.get("I", 0),
         updated=counts.get("U", 0),
         deleted=counts.get("D", 0),
@@ -96,17 +136,15 @@ def contents(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, versi
 def copy_of(con: duckdb.DuckDBPyConnection, resource: Resource, key: str, version: int) -> tuple[int, str]:
     """How many rows the platform's copy must have at that version, and their hash."""
     kinds = {c.name: c.sql_type for c in resource.columns}
-    rows = f"SELECT {resource.row_key(key)} AS row_key, {columns(kinds)} FROM ({_shared(resource, version)})"
+    rows = f"SELECT {resource.row_key(key)} AS row_key, {columns(kinds)} FROM ({_shared(con, resource, version)})"
     return _count(con, resource, version), digest(con, f"SELECT {row_hash(kinds)} AS h FROM ({rows}) ORDER BY h")
 
 
-def _shared(resource: Resource, version: int) -> str:
-    """The rows this dataset decides, masked; with their identity, which stays here."""
+def _shared(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> str:
+    """The rows that leave in this resource, masked; with their identity, which stays here."""
     shown = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in resource.columns)
-    return (
-        f"SELECT _id, {shown} FROM {table('shared', resource.record.name)} AT (VERSION => {version})"
-        f" WHERE _source = {literal(resource.table)}"
-    )
+    rows = cells.rows(con, resource.record.name, resource.cells, [c.name for c in resource.columns], version)
+    return f"SELECT _id, {shown} FROM ({rows})"
 
 
 def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int, after: int) -> None:
@@ -114,9 +152,9 @@ def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _rows AS
         WITH old AS (
-            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(resource, before)})),
+            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, before)})),
         new AS (
-            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(resource, after)}))
+            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, after)}))
         SELECT
             CASE WHEN old._id IS NULL THEN 'I' WHEN new._id IS NULL THEN 'D' ELSE 'U' END AS op_type,
             coalesce(new._id, old._id) AS _id,
@@ -127,7 +165,7 @@ def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int
 
 def _count(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> int:
     row = con.execute(
-        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE _source = {literal(resource.table)}"
+        f"SELECT count(*) FROM {table('shared', resource.record.name)} AT (VERSION => {version}) WHERE {cells.carries(resource.cells)}"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -137,7 +175,7 @@ def kept(con: duckdb.DuckDBPyConnection, resource: Resource, base: Delivery) -> 
     if not con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {base.snapshot}").fetchone():
         return False
     state = _state(con, resource, base.snapshot)
-    return state is not None and state[0] == base.made_from
+    return state is not None and state[0] == base.made_from and not cells.lacking(con, resource.record.name, base.snapshot)
 
 
 def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> tuple[int, dt.datetime] | None:
@@ -148,14 +186,14 @@ def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> 
     return (int(row[0]), row[1]) if row else None
 
 
-def schema_of(resource: Resource) -> pa.Schema:
+def schema_of(columns: Sequence[Column]) -> pa.Schema:
     own = [("op_type", pa.string()), ("op_time", pa.timestamp("us")), ("row_key", pa.string()), ("row_hash", pa.string())]
-    return pa.schema([*own, *((c.name, _TYPES[c.sql_type]) for c in resource.columns)])
+    return pa.schema([*own, *((c.name, _TYPES[c.sql_type]) for c in columns)])
 
 
 def write(
     con: duckdb.DuckDBPyConnection,
-    resource: Resource,
+    columns: Sequence[Column],
     held: Contents,
     delivery: Delivery,
     void: list[int],
@@ -167,20 +205,19 @@ def write(
     for left in (building, folder):  # of a run that was cut off before the ledger knew the package
         shutil.rmtree(left, ignore_errors=True)
     building.mkdir(mode=0o700)
-    _rows(con, resource, held, building / "rows.parquet")
+    _rows(con, columns, held, building / "rows.parquet")
     _put(building / "catalogue.json", entry)
-    _put(building / "manifest.json", _manifest(resource, held, delivery, void, building / "rows.parquet"))
+    _put(building / "manifest.json", _manifest(columns, held, delivery, void, building / "rows.parquet"))
     _settle(building)
     building.rename(folder)
     _settle(folder.parent)
 
 
-def _rows(con: duckdb.DuckDBPyConnection, resource: Resource, held: Contents, path: Path) -> None:
-    schema = schema_of(resource)
-    reader = con.execute(
-        f"SELECT op_type, {literal(held.changed_at)} AS op_time, row_key, row_hash, {columns(c.name for c in resource.columns)}"
-        " FROM _package ORDER BY row_key"
-    ).to_arrow_reader(GROUP)
+def _rows(con: duckdb.DuckDBPyConnection, columns: Sequence[Column], held: Contents, path: Path) -> None:
+    schema = schema_of(columns)
+    names = ", ".join(quoted(c.name) for c in columns)
+    select = f"SELECT op_type, {literal(held.changed_at)} AS op_time, row_key, row_hash, {names} FROM _package ORDER BY row_key"
+    reader = con.execute(select).to_arrow_reader(GROUP) if held.rows else ()
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in reader:
@@ -189,22 +226,25 @@ def _rows(con: duckdb.DuckDBPyConnection, resource: Resource, held: Contents, pa
         os.fsync(file.fileno())
 
 
-def _manifest(resource: Resource, held: Contents, delivery: Delivery, void: list[int], rows: Path) -> dict[str, Any]:
+def _manifest(columns: Sequence[Column], held: Contents, delivery: Delivery, void: list[int], rows: Path) -> dict[str, Any]:
     with rows.open("rb") as file:
         file_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
+        "platform": delivery.platform,
         "batch": delivery.batch,
         "resource": delivery.resource,
         "dataset": delivery.dataset,
         "sequence": delivery.sequence,
-        "kind": delivery.kind,
+        "kind": ("changes" if delivery.previous else "full") if delivery.kind == "withdrawal" else delivery.kind,
+        "withdraws": delivery.withdraws,
+        "because": delivery.because_zh,
         "previous": delivery.previous,
         "void": void,
-        "sequence_rule": "序号按资源连续编号，退回的包保留其序号；previous 为本包所依据的、平台最后入库的序号，void 为其后被退回的序号；全量包替换平台副本",
-        "made_from": {"record": resource.record.name, "number": delivery.made_from, "snapshot": delivery.snapshot},
+        "sequence_rule": "序号按资源连续编号，退回的包保留其序号；previous 为本包所依据的、平台最后入库的序号，void 为其后被退回的序号；全量包替换平台副本；枢纽恢复备份后从平台最大序号之后续编",
+        "made_from": {"number": delivery.made_from, "snapshot": delivery.snapshot},
         "definition": delivery.definition,
         "op_time": held.changed_at.isoformat(sep=" ", timespec="microseconds"),
-        "columns": [{"name": c.name, "title": c.title, "type": c.type, "mask": c.mask} for c in resource.columns],
+        "columns": [{"name": c.name, "title": c.title, "type": c.type, "mask": c.mask} for c in columns],
         "rows": delivery.rows,
         "inserted": delivery.inserted,
         "updated": delivery.updated,

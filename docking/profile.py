@@ -1,6 +1,8 @@
-"""What is agreed with one upper platform and stands in no published text: `profile:` in `systems/_city.yml`."""
+"""What is agreed with one upper platform and stands in no published text: `platforms: <name>: profile:` in `systems/_city.yml`."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -29,29 +31,30 @@ class CatalogueWords(Closed):
 
 
 class Profile(Closed):
+    withdrawal: Literal["deletions", "notice"] = "deletions"  # how it learns that it may hold a resource no longer
     catalogue: CatalogueWords = Field(default_factory=CatalogueWords)
     refusals: dict[str, Refusal] = Field(default_factory=dict)
 
 
 UNKNOWN = Refusal(
-    next_zh="联系省平台运维，按退回原因处理后重新报送",
+    next_zh="联系平台运维，按退回原因处理后重新报送",
     next_en="ask the platform's operator, mend what the reason names, then deliver again",
 )
 
 
-def profile(city: City) -> Profile:
+def profile(city: City, platform: str) -> Profile:
     try:
-        return Profile.model_validate(city.settings.profile)
+        return Profile.model_validate(city.settings.platforms[platform].profile)
     except ValidationError as error:
         places = "、".join(".".join(map(str, e["loc"])) for e in error.errors())
         raise RegistrationError(
-            f"systems/_city.yml 的 profile 有误：{places}",
-            f"profile in systems/_city.yml is wrong at: {places}",
+            f"systems/_city.yml 的 platforms.{platform}.profile 有误：{places}",
+            f"platforms.{platform}.profile in systems/_city.yml is wrong at: {places}",
             next_zh="修改 systems/_city.yml",
             next_en="edit systems/_city.yml",
         ) from None
 
 
-def refusal(city: City, code: str) -> Refusal:
+def refusal(city: City, platform: str, code: str) -> Refusal:
     """The next step for a refusal code; an unknown code goes to the platform's operator."""
-    return profile(city).refusals.get(code, UNKNOWN)
+    return profile(city, platform).refusals.get(code, UNKNOWN)

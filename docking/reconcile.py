@@ -1,66 +1,104 @@
-"""Ours against what the platform says it holds: rows and a hash for each resource, at the version it has last taken."""
+"""Ours against what the platform says it holds: rows and a hash for each resource, at the version it has last taken.
+
+What differs is noted in the ledger, and the next delivery of that resource is a full one. What the platform holds and
+should not stands here too, until its withdrawal has been taken.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from docking import packing
-from docking.package import definition
-from docking.resources import Resource, leaving
-from ledger.book import Ledger
-from ledger.models import Delivery
-from schemas.city import City
-from warehouse import keys
-from warehouse.lake import Lake
+from docking import packing, withdrawal
+from docking.resources import Resource, definition
+from docking.way import Way
+from ledger.models import Delivery, Receipt
+from schemas.said import Said
 
-Verdict = Literal["equal", "different", "not checked", "nothing taken"]
+Verdict = Literal["equal", "different", "not checked", "nothing taken", "should not", "withdrawn"]
+_FULL = Said("对账不一致，下次 hub deliver 自动全量报送", "different: the next hub deliver sends this resource in full")
 
 
 @dataclass(frozen=True)
 class Statement:
     """One line of the reconciliation. `verdict` is "not checked" when the version or the platform's figures are missing."""
 
+    platform: str
     resource: str
     title: str
     sequence: int
     ours: int | None
     theirs: int | None
     verdict: Verdict
-    zh: str
-    en: str
+    said: Said
 
 
-def reconcile(lake: Lake, city: City, ledger: Ledger, home: Path) -> list[Statement]:
-    """One statement a resource. Reads every shared row once."""
-    key = keys.key(home, "platform")
-    return [_statement(lake, ledger, resource, key) for resource in leaving(city, ledger.agreements()).values()]
+def reconcile(way: Way) -> list[Statement]:
+    """One statement a resource that leaves, was withdrawn, or should be. Reads every shared row once; notes what differs."""
+    found = [_statement(way, resource) for resource in way.leaving().values()]
+    parted = way.ledger.partings(way.platform)
+    for s in found:
+        noted = s.resource in parted and parted[s.resource].sequence >= s.sequence
+        if s.verdict == "different" and not noted:
+            way.ledger.part(
+                way.platform, s.resource, s.sequence, Said(f"第 {s.sequence} 号对账不一致", f"copies differ at number {s.sequence}")
+            )
+    return found + _given(way)
 
 
-def _statement(lake: Lake, ledger: Ledger, resource: Resource, key: str) -> Statement:
+def _given(way: Way) -> list[Statement]:
+    """Resources that leave no longer: what the platform still holds of them, or that it has given them up."""
+    owed = {w.resource: w for w in withdrawal.owed(way.city, way.ledger, way.platform)}
+    may = {r.code for r in way.leaving().values()}
+    found = []
+    for code, taken in sorted(way.ledger.last_deliveries(way.platform, status=("taken",)).items()):
+        if code in may:
+            continue
+        receipt = _receipt(way, taken)
+        theirs = receipt.total if receipt else taken.total
+        if code in owed:
+            said = Said(f"不应再持有：{owed[code].because.zh}", f"should not be held: {owed[code].because.en}")
+            found.append(Statement(way.platform, code, taken.dataset, taken.sequence, 0, theirs, "should not", said))
+        else:
+            verdict: Verdict = "should not" if theirs else "withdrawn"
+            said = Said("已报送撤回，平台仍持有数据", "withdrawn, yet the platform holds rows") if theirs else Said("已撤回", "withdrawn")
+            found.append(Statement(way.platform, code, taken.dataset, taken.sequence, 0, theirs or 0, verdict, said))
+    return found
+
+
+def _receipt(way: Way, taken: Delivery) -> Receipt | None:
+    return next((r for r in reversed(way.ledger.receipts(taken.id)) if r.status == "taken"), None)
+
+
+def _statement(way: Way, resource: Resource) -> Statement:
     title = resource.dataset.title
-    taken = ledger.last_delivery(resource.code, status=("taken",))
-    if taken is None:
-        return Statement(resource.code, title, 0, None, None, "nothing taken", "平台尚未入库任何数据", "the platform has taken nothing yet")
-    receipt = next((r for r in reversed(ledger.receipts(taken.id)) if r.status == "taken"), None)
+    taken = way.ledger.last_delivery(way.platform, resource.code, status=("taken",))
+    if taken is None or taken.withdraws:
+        said = Said("平台尚未入库任何数据", "the platform has taken nothing yet")
+        return Statement(way.platform, resource.code, title, 0, None, None, "nothing taken", said)
+
+    def state(ours: int | None, theirs: int | None, verdict: Verdict, said: Said) -> Statement:
+        return Statement(way.platform, resource.code, title, taken.sequence, ours, theirs, verdict, said)
+
+    receipt = _receipt(way, taken)
     theirs = receipt.total if receipt else None
-    theirs_sha256 = receipt.sha256 if receipt else ""
-    ours = _ours(lake, resource, key, taken)
-    if ours is None or theirs is None or not theirs_sha256:
-        why = "本地版本已过期或字段已变更" if ours is None else "回执没有给出总数或摘要"
-        why_en = "our version is gone or the columns have changed" if ours is None else "the receipt states no count or hash"
-        return Statement(resource.code, title, taken.sequence, ours[0] if ours else taken.total, theirs, "not checked", why, why_en)
-    same = ours == (theirs, theirs_sha256)
-    zh, en = ("一致", "equal") if same else ("不一致，请对该资源重新全量报送", "different: send this resource in full again")
-    return Statement(resource.code, title, taken.sequence, ours[0], theirs, "equal" if same else "different", zh, en)
+    ours = _ours(way, resource, taken)
+    if ours is None:
+        return state(
+            taken.total, theirs, "not checked", Said("本地版本已过期或字段已变更", "our version is gone or the columns have changed")
+        )
+    if receipt is None or theirs is None or not receipt.sha256:
+        return state(ours[0], theirs, "not checked", Said("回执没有给出总数或摘要", "the receipt states no count or hash"))
+    if ours == (theirs, receipt.sha256):
+        return state(ours[0], theirs, "equal", Said("一致", "equal"))
+    return state(ours[0], theirs, "different", _FULL)
 
 
-def _ours(lake: Lake, resource: Resource, key: str, taken: Delivery) -> tuple[int, str] | None:
-    if taken.definition != definition(resource, key):
+def _ours(way: Way, resource: Resource, taken: Delivery) -> tuple[int, str] | None:
+    if taken.definition != definition(resource, way.key):
         return None
-    with lake.reading() as con:
+    with way.lake.reading() as con:
         if not packing.kept(con, resource, taken):
             return None
-        rows, sha256 = packing.copy_of(con, resource, key, taken.snapshot)
-        return (rows, sha256) if packing.kept(con, resource, taken) else None
+        found = packing.copy_of(con, resource, way.key, taken.snapshot)
+        return found if packing.kept(con, resource, taken) else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from docking.cells import Cells, cells_of, described
 from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.permission import against_leaving
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, System
 from schemas.registration import Resource as Registered
+from warehouse import made
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import quoted
 
@@ -46,6 +48,7 @@ class Resource:
     table: str  # the dataset's table name
     record: Record
     columns: tuple[Column, ...]
+    cells: Cells
 
     @property
     def registered(self) -> Registered:
@@ -66,6 +69,18 @@ class Resource:
         return pseudonym_sql("_id", key)
 
 
+def definition(resource: Resource, key: str) -> str:
+    """What a change of means: the platform's copy is of another kind now, send everything."""
+    marked = made.fingerprint(key)  # the key itself never enters a fingerprint's source as it is kept
+    return made.fingerprint(
+        resource.code,
+        marked,
+        resource.row_key("00" * 32),
+        [(c.name, c.sql_type, c.sql) for c in resource.columns],
+        described(resource.cells),
+    )
+
+
 def slug(code: str) -> str:
     return code.replace("/", "_")
 
@@ -73,7 +88,7 @@ def slug(code: str) -> str:
 def leaving(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Resource]:
     """{dataset table: resource} of everything that may leave, by resource code. `agreed`: tables whose agreement is on file."""
     found = [
-        _resource(city, system, name, dataset)
+        resource_of(city, system, name, dataset, agreed)
         for system in city
         for name, dataset in system.datasets.items()
         if not against_leaving(system, name, agreed)
@@ -81,7 +96,8 @@ def leaving(city: City, agreed: frozenset[str] = frozenset()) -> dict[str, Resou
     return {r.table: r for r in sorted(found, key=lambda r: r.code) if r.columns}
 
 
-def _resource(city: City, system: System, name: str, dataset: Dataset) -> Resource:
+def resource_of(city: City, system: System, name: str, dataset: Dataset, agreed: frozenset[str] = frozenset()) -> Resource:
+    """The resource a dataset is, whether it may leave or not."""
     record = city.records[dataset.record or ""]
     if taken := sorted(set(OWN) & set(record.fields)):
         raise RegistrationError(
@@ -102,4 +118,4 @@ def _resource(city: City, system: System, name: str, dataset: Dataset) -> Resour
         for field, spec in record.fields.items()
         if spec.share != "no"
     )
-    return Resource(system, dataset, system.table(name), record, columns)
+    return Resource(system, dataset, system.table(name), record, columns, cells_of(city, system, name, agreed))

@@ -16,13 +16,13 @@ import typer
 from typer.core import TyperGroup
 
 from schemas.errors import HubError
-from schemas.home import say
+from schemas.home import keep_private, say
 
 if "--english" in sys.argv:  # before the commands below write their help
     sys.argv.remove("--english")
     os.environ["HUB_LANGUAGE"] = "en"
 
-from hub import lake, publishing, quality, quarantine, query, reaching, screen, stages, status, syncing, systems, trying, why
+from hub import lake, publishing, quality, quarantine, query, reaching, runs, screen, stages, status, syncing, systems, trying, why
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives the base class of what a reader typed wrongly no name
 
@@ -235,6 +235,13 @@ _COMMANDS: list[_Command] = [
         "各系统：新鲜度、行数、问题、该谁处理、下一步。",
         "Per system: freshness, rows, problems, whose move, next step.",
     ),
+    (
+        _LOOK,
+        "runs",
+        runs.runs,
+        "最近的运行：谁启动的都在这里，结果和下一步。",
+        "The newest runs, whoever started them: how they ended, and the next step.",
+    ),
     (_LOOK, "query", query.query, "用 SQL 查询分析版（已脱敏）。", "Ask the analysts' edition in SQL."),
     (_LOOK, "fields", query.fields, "分析版有哪些表和字段。", "Tables and fields of the edition."),
     (_LOOK, "quarantine", quarantine.quarantine, "被隔离的行：计数、逐行、下载。", "Rows left out: counted, opened, downloaded."),
@@ -250,6 +257,7 @@ app.add_typer(lake.app, name="lake", rich_help_panel=_UPKEEP)
 def main() -> None:
     """The console script. What a reader typed wrongly is answered in the reader's language."""
     _titles_if_needed()
+    keep_private()
     try:
         app()
     except BrokenPipeError:  # the reader closed the pipe: `hub query … | head`

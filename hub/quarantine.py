@@ -95,13 +95,13 @@ def _counts(lake: Lake, city: City, system: System, name: str) -> Iterator[dict[
 def _select(lake: Lake, city: City, system: System, name: str, only: str | None, *, plain: bool) -> Any:
     """An open result: key, field, reason, value, since, the row as it is landed."""
     from answers import shown
-    from warehouse import staging
+    from schemas.names import OWN, source
     from warehouse.lake import table
 
     dataset = system.datasets[name]
     code = system.table(name)
     record = city.records.get(dataset.record or "")
-    names = [n for n in lake.columns("landing", code) if n not in staging.OWN]
+    names = [source(n) for n in lake.columns("landing", code) if n not in OWN]
     value = shown.failed_value(record, "field", "value", plain=plain)
     row = shown.row_text(city, dataset, names, '"row"', plain=plain)
     raw = "CASE WHEN raw IS NOT NULL THEN hex(raw) END" if plain else "NULL"

@@ -61,8 +61,17 @@ def agree(
         known = "、".join(f"{system.path}/{n}" for n in names)
         raise RegistrationError(f"请写到数据集：{known}", f"name one dataset: {known}")
     with opening.open_ledger() as ledger:
-        ledger.agree(system.table(names[0]), on_file=not ended, by=who(), note=note)
+        if note.strip():
+            ledger.agree(system.table(names[0]), on_file=not ended, by=who(), note=note.strip())
+        made = screen.table(say("协议", "agreement"), say("自", "since"), say("登记人", "by"), say("说明", "note"))
+        for entry in ledger.agreement_history(system.table(names[0])):
+            state = say("已归档", "on file") if entry.on_file else say("已终止", "ended")
+            made.add_row(state, screen.when(entry.since), entry.by, screen.cell(entry.note))
+    screen.out().print(made)
+    if not note.strip():
+        screen.note("仅列出；登记请写 --note 文号", "listed only; to enter one, write --note with the document's number")
+        raise typer.Exit(screen.FAILED if ended else 0)
     screen.note(
-        f"已记入台账：{path} 的共享协议{'终止' if ended else '已归档'}；下次 hub publish 生效",
-        f"entered: the agreement of {path} {'has ended' if ended else 'is on file'}; hub publish takes it up",
+        f"已记入台账：{path} 的共享协议{'终止' if ended else '已归档'}；下次 hub publish 和 hub deliver 生效",
+        f"entered: the agreement of {path} {'has ended' if ended else 'is on file'}; hub publish and hub deliver take it up",
     )

@@ -64,6 +64,16 @@ def status(
         quiet = len(found) - len(shown)
         if quiet:
             screen.note(f"另有 {quiet} 个系统尚未接入（--all 或 --funnel 查看）", f"{quiet} more are not connected (--all or --funnel)")
+        _docked(city)
+
+
+def _docked(city: City) -> None:
+    """What a platform holds and should not, or holds otherwise than we do."""
+    from answers.docked import outstanding
+
+    with opening.open_ledger() as ledger:
+        for said in outstanding(city, ledger):
+            screen.out().print(screen.cell(str(said)), style="red", soft_wrap=True)
 
 
 def _standings(city: City, broken: dict[str, RegistrationError]) -> list[Standing]:

@@ -136,6 +136,10 @@ def validate(
         f"✓ {len(wanted)} systems, {datasets} datasets registered correctly, {samples} samples pass",
     )
     screen.out().print(screen.cell(out))
+    from docking.cells import of_others
+
+    for said in of_others(city, wanted):
+        screen.note(said.zh, said.en)
 
 
 def _named(city: City, broken: dict[str, RegistrationError], path: str) -> list[System]:

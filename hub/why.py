@@ -12,7 +12,7 @@ import typer
 from hub import opening, screen
 from hub.trying import Plain
 from schemas.errors import QueryRefused
-from schemas.home import say
+from schemas.home import home, say
 
 if TYPE_CHECKING:
     from answers.why import Explanation, Station, Step
@@ -25,8 +25,11 @@ def why(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="FIGURE | RECORD/ID | DEPARTMENT/SYSTEM/DATASET/KEY",
-            help=say("指标名、共享记录、或来源行；写 ? 列出指标", "a figure, a shared record, or a source row; ? lists the figures"),
+            metavar="FIGURE | TABLE/ID | DEPARTMENT/SYSTEM/DATASET/KEY",
+            help=say(
+                "指标名、共享表的一行（标识或假名）、或来源行；写 ? 列出指标",
+                "a figure, a row of a shared table (by identity or pseudonym), or a source row; ? lists the figures",
+            ),
         ),
     ],
     rows: Annotated[
@@ -38,6 +41,7 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False,
 ) -> None:
     from answers import why as back
+    from answers.why_derived import derived, identity_of
 
     city, _ = opening.sound_city()
     if target == "?":
@@ -56,7 +60,9 @@ def why(
             if not explained.adds_up:
                 raise typer.Exit(screen.FAILED)
         elif first in city.records:
-            _stations(lake, city, back.row(lake, city, first, rest), target, plain=plain)
+            _stations(lake, city, back.row(lake, city, first, identity_of(lake, home(), first, rest)), target, plain=plain)
+        elif first in city.derived:
+            _stations(lake, city, derived(lake, city, first, identity_of(lake, home(), first, rest)), target, plain=plain)
         else:
             _stations(lake, city, _source(lake, city, target), target, plain=plain)
 
@@ -196,9 +202,10 @@ def _station(lake: Lake, city: City, station: Station, path: str, dataset: Datas
 
     con = lake.cursor()
     if dataset is None:
-        record = city.records[station.table]
-        row = shown.record_row(con, record, station.values, plain=plain)
-        titles = {n: f.title for n, f in record.fields.items()}
+        of = station.table
+        columns = city.records[of].fields if of in city.records else city.derived[of][0].columns
+        row = shown.shared_row(con, columns, station.values, plain=plain)
+        titles = {n: c.title for n, c in columns.items()}
     else:
         row = shown.landed_row(con, city, dataset, station.values, plain=plain)
         fields = city.records[dataset.record].fields if dataset.record in city.records else {}

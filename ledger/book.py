@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import secrets
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from ledger import processes
-from ledger.models import Agreement, Confirmation, Decision, Delivery, Look, Receipt, Run, Stage
+from ledger.models import Agreement, Confirmation, Decision, Delivery, Epoch, Look, Parting, Receipt, Run, Stage, Stray
 from schemas.errors import HubError, Moved
 from schemas.remarks import Remark, as_json
+from schemas.said import Said
 
 ROOT = Path(__file__).resolve().parent.parent
 READING = "reading"  # the execution option of a transaction that writes nothing
@@ -107,6 +109,11 @@ class Ledger:
                 closed[run.id] = run.status
         return closed
 
+    def open_runs(self) -> set[str]:
+        """Runs under way, here or on another host."""
+        with self._session() as session:
+            return set(session.scalars(select(Run.id).where(Run.status == "open")))
+
     # stages
 
     def set_stage(self, system: str, stage: str, *, by: str = "", note: str = "") -> None:
@@ -135,6 +142,10 @@ class Ledger:
         newest = select(func.max(Agreement.id)).group_by(Agreement.dataset)
         with self._reading() as session:
             return frozenset(session.scalars(select(Agreement.dataset).where(Agreement.id.in_(newest), Agreement.on_file)))
+
+    def agreement_history(self, dataset: str) -> list[Agreement]:
+        with self._reading() as session:
+            return list(session.scalars(select(Agreement).where(Agreement.dataset == dataset).order_by(Agreement.id)))
 
     # decisions
 
@@ -219,7 +230,22 @@ class Ledger:
             self._close(session, receipt.delivery, receipt.status, receipt.code, receipt.text, next_zh, next_en)
         return True
 
-    def withdraw(self, delivery: int, *, code: str, reason: str, next_zh: str, next_en: str) -> None:
+    def astray(self, stray: Stray) -> bool:
+        """Keep a receipt that is not for what we sent, apart; its delivery stays as it is. False when it was known."""
+        known = select(Stray.id).where(Stray.delivery == stray.delivery, Stray.number == stray.number)
+        stray.seen_at = now()
+        with self._session.begin() as session:
+            if session.scalar(known) is not None:
+                return False
+            session.add(stray)
+        return True
+
+    def strays(self) -> list[Stray]:
+        """The newest first."""
+        with self._reading() as session:
+            return list(session.scalars(select(Stray).order_by(Stray.id.desc())))
+
+    def recall(self, delivery: int, *, code: str, reason: str, next_zh: str, next_en: str) -> None:
         """A package that we take back ourselves before the platform has answered."""
         with self._session.begin() as session:
             self._close(session, delivery, "refused", code, reason, next_zh, next_en)
@@ -235,9 +261,13 @@ class Ledger:
         with self._reading() as session:
             return session.get(Delivery, delivery)
 
-    def deliveries(self, *, resource: str | None = None, status: tuple[str, ...] = (), limit: int | None = None) -> list[Delivery]:
+    def deliveries(
+        self, *, platform: str | None = None, resource: str | None = None, status: tuple[str, ...] = (), limit: int | None = None
+    ) -> list[Delivery]:
         """The newest first."""
         query = select(Delivery).order_by(Delivery.id.desc()).limit(limit)
+        if platform is not None:
+            query = query.where(Delivery.platform == platform)
         if resource is not None:
             query = query.where(Delivery.resource == resource)
         if status:
@@ -245,13 +275,49 @@ class Ledger:
         with self._reading() as session:
             return list(session.scalars(query))
 
-    def last_delivery(self, resource: str, *, status: tuple[str, ...] = ()) -> Delivery | None:
-        """The package with the largest number, of those in that status."""
-        query = select(Delivery).where(Delivery.resource == resource).order_by(Delivery.sequence.desc()).limit(1)
+    def last_deliveries(self, platform: str, *, status: tuple[str, ...] = ()) -> dict[str, Delivery]:
+        """By resource, the package with the largest number, of those in that status."""
+        largest = select(Delivery.resource, func.max(Delivery.sequence).label("sequence")).where(Delivery.platform == platform)
+        if status:
+            largest = largest.where(Delivery.status.in_(status))
+        top = largest.group_by(Delivery.resource).subquery()
+        query = select(Delivery).join(top, (Delivery.resource == top.c.resource) & (Delivery.sequence == top.c.sequence))
+        with self._reading() as session:
+            return {d.resource: d for d in session.scalars(query.where(Delivery.platform == platform))}
+
+    def last_delivery(self, platform: str, resource: str, *, status: tuple[str, ...] = ()) -> Delivery | None:
+        """The package of one resource with the largest number, of those in that status."""
+        query = select(Delivery).where(Delivery.platform == platform, Delivery.resource == resource)
         if status:
             query = query.where(Delivery.status.in_(status))
         with self._reading() as session:
-            return session.scalar(query)
+            return session.scalar(query.order_by(Delivery.sequence.desc()).limit(1))
+
+    def part(self, platform: str, resource: str, sequence: int, because: Said) -> None:
+        """Up to that number the platform's copy is not what we believed."""
+        with self._session.begin() as session:
+            session.add(
+                Parting(
+                    platform=platform, resource=resource, sequence=sequence, found_at=now(),
+                    because_zh=because.zh, because_en=because.en,
+                )
+            )  # fmt: skip
+
+    def partings(self, platform: str) -> dict[str, Parting]:
+        """By resource, the one with the largest number."""
+        query = select(Parting).where(Parting.platform == platform).order_by(Parting.sequence, Parting.id)
+        with self._reading() as session:
+            return {p.resource: p for p in session.scalars(query)}
+
+    def epoch(self, platform: str, *, renew: bool = False) -> str:
+        """The mark in the names of the batches that platform gets, made at its first use and anew after a restore."""
+        newest = select(Epoch.epoch).where(Epoch.platform == platform).order_by(Epoch.id.desc()).limit(1)
+        with self._session.begin() as session:
+            found = None if renew else session.scalar(newest)
+            if found is None:
+                found = secrets.token_hex(4)
+                session.add(Epoch(platform=platform, epoch=found, since=now()))
+            return found
 
     def receipts(self, delivery: int) -> list[Receipt]:
         with self._reading() as session:

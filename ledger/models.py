@@ -8,6 +8,9 @@
     looks           how the last look at each dataset ended: its own error, and what it has to tell
     deliveries      one row a package: prepared -> sent -> taken | refused
     receipts        what the platform answered, verbatim
+    strays          receipts under a number of ours that answer other contents than ours
+    partings        up to which number a platform's copy and ours are known to differ
+    epochs          the mark in the names of our batches, anew after every restore
 
 Times are UTC. No secret and no person's data enters: an error that is not ours is kept by its class and place only.
 """
@@ -37,6 +40,7 @@ class Utc(TypeDecorator[dt.datetime]):
         return None if value is None else value.replace(tzinfo=dt.UTC)
 
 
+WITHDRAWALS = ("withdrawal", "notice")  # kinds of delivery after which the platform holds nothing of a resource
 Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
 
@@ -137,15 +141,17 @@ class Delivery(Base):
     __tablename__ = "deliveries"
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
+    platform: Mapped[str] = mapped_column(String(40))
     resource: Mapped[str] = mapped_column(String(80))  # 信息资源代码
     dataset: Mapped[str] = mapped_column(String(200))  # the dataset's table name
-    sequence: Mapped[int] = mapped_column(Integer)  # 1, 2, 3 … for each resource, no number left out
+    sequence: Mapped[int] = mapped_column(Integer)  # 1, 2, 3 … for each resource; a number is left out only after a restore
     previous: Mapped[int] = mapped_column(Integer, default=0)  # the taken package it builds on; 0 for a full one
-    kind: Mapped[str] = mapped_column(String(10))  # full, changes
+    kind: Mapped[str] = mapped_column(String(10))  # full, changes; withdrawal, notice: what was given is taken back
     batch: Mapped[str] = mapped_column(String(120), unique=True)
     made_from: Mapped[int] = mapped_column(BigInteger)  # the number of the shared record
     snapshot: Mapped[int] = mapped_column(BigInteger)  # the version of the lake it was read at
     definition: Mapped[str] = mapped_column(String(64))
+    entry: Mapped[str] = mapped_column(String(64), default="")  # the fingerprint of its catalogue entry
     rows: Mapped[int] = mapped_column(BigInteger)
     inserted: Mapped[int] = mapped_column(BigInteger)
     updated: Mapped[int] = mapped_column(BigInteger)
@@ -154,6 +160,8 @@ class Delivery(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(10))  # prepared, sent, taken, refused
     run: Mapped[str] = mapped_column(String(64), default="")
+    because_zh: Mapped[str] = mapped_column(Text, default="")  # why it is a full one once more, or a withdrawal
+    because_en: Mapped[str] = mapped_column(Text, default="")
     prepared_at: Mapped[dt.datetime] = mapped_column(Utc)
     sent_at: Mapped[dt.datetime | None] = mapped_column(Utc)
     answered_at: Mapped[dt.datetime | None] = mapped_column(Utc)
@@ -162,7 +170,14 @@ class Delivery(Base):
     next_zh: Mapped[str] = mapped_column(Text, default="")
     next_en: Mapped[str] = mapped_column(Text, default="")
 
-    __table_args__ = (UniqueConstraint("resource", "sequence", name="one_package_a_number"), Index("deliveries_by_status", "status"))
+    @property
+    def withdraws(self) -> bool:
+        return self.kind in WITHDRAWALS
+
+    __table_args__ = (
+        UniqueConstraint("platform", "resource", "sequence", name="one_package_a_number"),
+        Index("deliveries_by_status", "status"),
+    )
 
 
 class Receipt(Base):
@@ -180,3 +195,48 @@ class Receipt(Base):
     sha256: Mapped[str] = mapped_column(String(64), default="")  # over the platform's copy, as it states it
 
     __table_args__ = (UniqueConstraint("delivery", "number", name="one_receipt_once"),)
+
+
+class Stray(Base):
+    """A receipt that names a batch of ours and answers something else than we sent, or cannot be shown to answer it."""
+
+    __tablename__ = "strays"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    delivery: Mapped[int] = mapped_column(ForeignKey("deliveries.id"))  # whose name it bears
+    number: Mapped[str] = mapped_column(String(80))
+    received_at: Mapped[dt.datetime] = mapped_column(Utc)
+    status: Mapped[str] = mapped_column(String(10))
+    code: Mapped[str] = mapped_column(String(40), default="")
+    text: Mapped[str] = mapped_column(Text, default="")  # verbatim
+    digest: Mapped[str] = mapped_column(String(64), default="")  # of what it answers; empty where the platform does not say
+    seen_at: Mapped[dt.datetime] = mapped_column(Utc)
+
+    __table_args__ = (UniqueConstraint("delivery", "number", name="one_stray_once"),)
+
+
+class Parting(Base):
+    """Up to this number the platform's copy of a resource is not what we believed: nothing is built on it."""
+
+    __tablename__ = "partings"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    platform: Mapped[str] = mapped_column(String(40))
+    resource: Mapped[str] = mapped_column(String(80))
+    sequence: Mapped[int] = mapped_column(Integer)
+    found_at: Mapped[dt.datetime] = mapped_column(Utc)
+    because_zh: Mapped[str] = mapped_column(Text)
+    because_en: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("partings_by_resource", "platform", "resource", "sequence"),)
+
+
+class Epoch(Base):
+    __tablename__ = "epochs"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    platform: Mapped[str] = mapped_column(String(40))
+    epoch: Mapped[str] = mapped_column(String(16))  # random; the newest of a platform counts
+    since: Mapped[dt.datetime] = mapped_column(Utc)
+
+    __table_args__ = (Index("epochs_by_platform", "platform", "id"),)

@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration import kept_open, publishing, registrations, sensors, upkeep
+from orchestration import kept_open, others, publishing, registrations, sensors, upkeep
 from orchestration.assets import FIRST_LOAD, TIMEZONE, assets_of, job_of, schedule_of
 from orchestration.instance import quiet
 from orchestration.steps import Steps
-from schemas.city import City, read_city
+from schemas.city import City, files_seen, read_city
 from schemas.errors import RegistrationError
+from schemas.home import keep_private
 from schemas.registration import System
 
 quiet()
@@ -30,14 +31,17 @@ kept_open.keep_open()
 @dg.definitions
 def lianshu() -> dg.Definitions:
     """The city as it is registered now."""
+    keep_private()
     broken: dict[str, RegistrationError] = {}
+    files = files_seen()  # before they are read: what changes meanwhile is read again
     city = read_city(broken=broken)
     for path, error in broken.items():
         logging.getLogger("lianshu").error("%s: %s | %s", path, error, error.en)
-    return definitions_of(city, broken)
+    return definitions_of(city, broken, files)
 
 
-def definitions_of(city: City, broken: dict[str, RegistrationError] | None = None) -> dg.Definitions:
+def definitions_of(city: City, broken: dict[str, RegistrationError] | None = None, files: str | None = None) -> dg.Definitions:
+    """`files`: what the registrations' files were when they were read."""
     broken = broken or {}
     loaded = uuid.uuid4().hex[:12]
     systems = {s.code: assets_of(s, city) for s in city if s.running and s.datasets}
@@ -62,7 +66,8 @@ def definitions_of(city: City, broken: dict[str, RegistrationError] | None = Non
         sensors=[
             sensors.publish_what_is_due(city, loaded),
             sensors.deliver_what_is_due(city, loaded),
-            sensors.show_broken_registrations(broken),
+            sensors.show_broken_registrations(broken, files or files_seen()),
+            others.tell_what_others_did(city),
         ],
         resources={"steps": _steps(city)},
         executor=dg.in_process_executor,

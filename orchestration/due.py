@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from docking import package
-from docking.platform import open_platform
+from docking import package, platforms, withdrawal
+from docking.way import ways
 from orchestration.routes import Hub
 from warehouse import editions, made, normalise, shared
 
@@ -46,7 +46,7 @@ def to_publish(hub: Hub) -> list[str]:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What docking has to do: packages to make or to send, deliveries without an answer."""
+    """What docking has to do: packages to make or to send, what is to be taken back, deliveries without an answer."""
 
     packages: list[str]
     unanswered: list[int]
@@ -54,6 +54,9 @@ class Waiting:
 
 def to_deliver(hub: Hub) -> Waiting:
     """Raises RegistrationError while the platform's address is not known."""
-    open_platform(hub.home).dispose()
-    packages = package.pending(hub.lake, hub.city, hub.ledger, hub.home)
+    packages: list[str] = []
+    for way in ways(hub.home, hub.city, hub.lake, hub.ledger):
+        platforms.open_exchange(hub.home, hub.city, way.platform).close()
+        packages += [f"{way.platform}/{w.resource}" for w in withdrawal.due(way)]
+        packages += [f"{way.platform}/{table}" for table in package.pending(way)]
     return Waiting(sorted(packages), sorted(d.id for d in hub.ledger.deliveries(status=("sent",))))

@@ -1,15 +1,18 @@
 """Where Dagster keeps its own records: $HUB_HOME/dagster, with the settings of dagster.yaml beside this file.
 
 python -m orchestration.instance                         prints the folder
-python -m orchestration.instance run dagster dev …       runs a command of Dagster there
+python -m orchestration.instance run dagster dev …       runs a command of Dagster there; one that serves pages
+                                                         takes up changed registrations by itself
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+from orchestration import reloading
 from schemas import home as homes
 
 SETTINGS = Path(__file__).with_name("dagster.yaml")
@@ -46,6 +49,8 @@ def main(words: list[str]) -> None:
         print(folder)
         return
     command = Path(sys.executable).with_name(words[1])
+    if served := reloading.address(words[1:]):
+        subprocess.Popen([sys.executable, "-m", reloading.__name__, str(served[0]), served[1], str(os.getpid())], stdin=subprocess.DEVNULL)
     os.execv(command, [str(command), *words[2:]])  # noqa: S606
 
 

@@ -26,12 +26,19 @@ def valid(broken: dict[str, RegistrationError]) -> dg.AssetChecksDefinition:
     return check
 
 
-def evaluation(broken: dict[str, RegistrationError]) -> dg.AssetCheckEvaluation:
+def evaluation(broken: dict[str, RegistrationError], *, stale: bool = False) -> dg.AssetCheckEvaluation:
+    """`stale`: the files have changed since Dagster has loaded them."""
+    said = [f"{len(broken)} 个登记有误，未运行 {len(broken)} broken, not run"] if broken else []
+    said += (
+        ["登记文件已变化，一分钟内自动载入；否则请在 Deployment 页点 Reload changed files: loaded within a minute, or press Reload"]
+        if stale
+        else []
+    )
     return dg.AssetCheckEvaluation(
         asset_key=REGISTRATIONS.key,
         check_name="valid",
-        passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(broken)} 个登记有误，未运行 {len(broken)} broken, not run" if broken else "",
+        passed=not broken and not stale,
+        severity=dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN,
+        description="；".join(said),
         metadata={path: dg.MetadataValue.text(f"{e} | {e.en}") for path, e in broken.items()},
     )

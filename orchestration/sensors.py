@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration import registrations
 from orchestration.publishing import DELIVER, PUBLISH
 from schemas import home as homes
-from schemas.city import City
+from schemas.city import City, files_seen
 from schemas.errors import RegistrationError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def publish_what_is_due(city: City, loaded: str) -> dg.SensorDefinition:
         seen = due.mark(homes.home(), loaded)
         if seen == context.cursor:
             return dg.SkipReason("自上次查看以来没有变化 nothing has changed since the last look")
-        with _hub(city) as hub:
+        with open_to_look(city) as hub:
             waiting = due.to_publish(hub) if hub else []
             snapshot = hub.lake.snapshot() if hub else 0
         context.update_cursor(seen)
@@ -57,7 +57,7 @@ def deliver_what_is_due(city: City, loaded: str) -> dg.SensorDefinition:
         from orchestration import due
 
         try:
-            with _hub(city) as hub:
+            with open_to_look(city) as hub:
                 waiting = due.to_deliver(hub) if hub else None
                 snapshot = hub.lake.snapshot() if hub else 0
         except RegistrationError as error:
@@ -70,18 +70,23 @@ def deliver_what_is_due(city: City, loaded: str) -> dg.SensorDefinition:
     return _sensor("deliver_what_is_due", DELIVER, 120, look)
 
 
-def show_broken_registrations(broken: dict[str, RegistrationError]) -> dg.SensorDefinition:
-    """The check `valid` of the registrations, said again whenever it has changed; no run is needed."""
-    said = hashlib.sha256("\n".join(f"{p} {e.zh}" for p, e in sorted(broken.items())).encode()).hexdigest()
+def show_broken_registrations(broken: dict[str, RegistrationError], loaded: str) -> dg.SensorDefinition:
+    """The check `valid` of the registrations, said again whenever it has changed; no run is needed.
+
+    Files that have changed since they were loaded make it red, too, until they are: see reloading.
+    """
+    problems = hashlib.sha256("\n".join(f"{p} {e.zh}" for p, e in sorted(broken.items())).encode()).hexdigest()
 
     @dg.sensor(
         name="show_broken_registrations", asset_selection=[registrations.REGISTRATIONS.key],
         minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
     )  # fmt: skip
     def look(context: dg.SensorEvaluationContext) -> Answer:
+        stale = files_seen() != loaded
+        said = f"{problems} {'stale' if stale else ''}".strip()
         if context.cursor == said:
             return dg.SkipReason("登记没有变化 the registrations are as they were")
-        return dg.SensorResult(asset_events=[registrations.evaluation(broken)], cursor=said)
+        return dg.SensorResult(asset_events=[registrations.evaluation(broken, stale=stale)], cursor=said)
 
     return look
 
@@ -97,7 +102,7 @@ def _sensor(name: str, job: str, seconds: int, look: Callable[[dg.SensorEvaluati
 
 
 @contextmanager
-def _hub(city: City) -> "Iterator[Hub | None]":
+def open_to_look(city: City) -> "Iterator[Hub | None]":
     """The lake and the ledger for a short look; None while nothing has ever landed."""
     from ledger.opening import open_ledger
     from orchestration.routes import Hub

@@ -53,4 +53,4 @@ class Steps:
     def collect(self) -> list[Receipt]:
         from orchestration import routes
 
-        return routes.collect(self.hub, tell=self.tell)
+        return routes.collect(self.hub, tell=self.tell).receipts

@@ -8,18 +8,29 @@ Everything that can be wrong between two files is found here, all at once.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.documents import Closed, Path_, load, read, refused
 from schemas.errors import NotRegistered, RegistrationError
+from schemas.forms import Name
 from schemas.home import schemas_folder, systems_folder
 from schemas.records import Derived, Record, read_codes, read_derived, read_records
 from schemas.registration import Dataset, Department, System
+
+
+class Upper(Closed):
+    """An upper platform that resources are delivered to; its address is the entry `<name>/platform` of connections.yml."""
+
+    title: str = ""
+    exchange: Name = "front_end"  # a folder in docking/platforms
+    only: tuple[str, ...] = ()  # 信息资源代码; without it, everything that may leave
+    profile: dict[str, Any] = Field(default_factory=dict)  # facts that no published text confirms; read by docking
 
 
 class Settings(Closed):
@@ -28,8 +39,18 @@ class Settings(Closed):
     title: str
     title_en: str = ""
     division: str = Field(pattern=r"^\d{6}$")  # GB/T 2260
-    platform: str = ""  # the upper platform's name
-    profile: dict[str, Any] = Field(default_factory=dict)  # docking facts that no published text confirms; read by docking
+    platforms: dict[Name, Upper] = Field(default_factory=lambda: {"province": Upper()})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_platform(cls, value: Any) -> Any:
+        """`platform:` and `profile:` are short for one platform named province."""
+        if not isinstance(value, dict) or not {"platform", "profile"} & set(value):
+            return value
+        if "platforms" in value:
+            raise ValueError("platform/profile 与 platforms 只能写一种")
+        rest = {k: v for k, v in value.items() if k not in ("platform", "profile")}
+        return {**rest, "platforms": {"province": {"title": value.get("platform", ""), "profile": value.get("profile") or {}}}}
 
 
 @dataclass(frozen=True)
@@ -218,3 +239,11 @@ def _between(
                         f"schemas/records/{record.name}.yml: fields.{field}.codes: no code list {spec.codes}",
                     ),
                 )
+
+
+def files_seen() -> str:
+    """Something that differs when a registration, a record type, a code list or a derived table has been added, changed or removed."""
+    folders = [(systems_folder(), ("*.yml", "*/*.yml")), (schemas_folder(), ("records/*.yml", "codes/*.csv", "derived/*"))]
+    found = sorted(f for folder, patterns in folders for pattern in patterns for f in folder.glob(pattern))
+    stats = [(str(f), s.st_mtime_ns, s.st_size) for f in found if (s := f.stat())]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()

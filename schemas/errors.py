@@ -9,6 +9,7 @@
     │   ├── SourceRefused        credentials or permission; the department or its vendor must act
     │   │   └── AccountRefused       our account as a whole: its other datasets are not tried
     │   └── SourceChanged        it answered, but not in the shape its registration describes
+    ├── DiskFull             whoever runs the hub's machine makes room
     ├── Unforeseen           a fault of ours; the hub's engineers look at the log
     ├── NotNow               outside the hours in which the far side may be read
     ├── Moved                another run was there first; nothing is lost, the next run takes it up
@@ -95,6 +96,13 @@ class SourceChanged(SourceError):
 
     whose_zh = "系统主管部门说明变更，登记人随后修改登记"
     whose_en = "the system's owner explains, then the registration is edited"
+
+
+class DiskFull(HubError):
+    """The hub's own disk has no room."""
+
+    whose_zh = "枢纽运维人员（磁盘空间）"
+    whose_en = "whoever runs the hub's machine (disk space)"
 
 
 class Unforeseen(HubError):

@@ -22,6 +22,14 @@ def home() -> Path:
     return folder
 
 
+def keep_private() -> None:
+    """What this process writes is its owner's alone, and so is the hub's folder, whatever it was before. For entry points."""
+    os.umask(0o077)
+    folder = Path(os.environ.get("HUB_HOME") or ROOT / ".hub").resolve()
+    if folder.is_dir() and folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.getuid():
+        folder.chmod(0o700)
+
+
 def systems_folder() -> Path:
     return Path(os.environ.get("HUB_SYSTEMS") or ROOT / "systems").resolve()
 

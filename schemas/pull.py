@@ -18,7 +18,11 @@ REJECTS = pa.schema([("position", pa.int64()), ("reason", pa.string()), ("raw", 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of one slice, with the columns of `Pull.schema`; `rejects` has the schema REJECTS."""
+    """Some rows of one slice; `rejects` has the schema REJECTS.
+
+    The columns are told apart by name. A batch may have columns that `Pull.schema` and earlier batches had not (a field
+    first seen on page 40): they become columns of the whole. One that it lacks is empty in its rows.
+    """
 
     rows: pa.RecordBatch | None
     slice: str = ""
@@ -34,7 +38,7 @@ class Pull:
     Both are None or empty until the last batch has been taken. A stream that ends early must raise.
     """
 
-    schema: pa.Schema
+    schema: pa.Schema  # the columns known before the first batch
     batches: Iterator[Batch]
     cursor: Cursor | None = None
     whole: frozenset[str] = frozenset()

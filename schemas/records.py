@@ -35,6 +35,7 @@ class RecordField(Closed):
     decides: bool = False  # a value that cannot be converted holds the row; otherwise the column stays empty, with a finding
     level: int = Field(default=2, ge=1, le=4)
     share: Literal["plain", "masked", "no"] = "no"  # its right to leave the building
+    authority: tuple[str, ...] = ()  # 一数一源 for this field alone, where another than the record's decides it
     mask: Mask | None = None  # how an analyst (and, if share is masked, the platform) sees it
 
     @model_validator(mode="after")

@@ -10,18 +10,12 @@ import datetime as dt
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SerializeAsAny,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, field_validator, model_validator
 
 from schemas.documents import Closed, Path_, wrong
-from schemas.forms import Duration, Name, Severity, Share, Texts
+from schemas.forms import Duration, Name, Texts
 from schemas.kinds import Unread
+from schemas.promises import Expect
 from schemas.reading import Connection, Read, all_used, connection_of, read_of, towards_its_kind
 
 SystemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*/[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
@@ -143,44 +137,6 @@ class FieldMap(Closed):
         if sum(x is not None for x in (self.source, self.value, self.part)) != 1:
             raise ValueError("须且只须写明 from、value、part 之一")
         return self
-
-
-class Bound(Closed):
-    max: Share
-    severity: Severity = "block"
-
-
-class Filled(Closed):
-    min: Share = 1.0
-    severity: Severity = "warn"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"min": value} if isinstance(value, str) else value
-
-
-class Rows(Closed):
-    min: int | None = None
-    max: int | None = None
-    severity: Severity = "block"
-
-
-class Range(Closed):
-    min: int | float | dt.date | None = None
-    max: int | float | dt.date | None = None
-    mostly: Share = 1.0
-    severity: Severity = "warn"
-
-
-class Expect(Closed):
-    """What this one source promises about its rows; rules for all sources stand in the record type."""
-
-    shrink: Bound | None = Bound(max="20%")  # type: ignore[arg-type]  # against the last accepted count
-    grow: Bound | None = None
-    rows: Rows | None = None
-    filled: dict[Name, Filled] = Field(default_factory=dict)
-    range: dict[Name, Range] = Field(default_factory=dict)
 
 
 class Sample(Closed):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from schemas.documents import load
-from schemas.errors import RegistrationError, SourceRefused
+from schemas.errors import HubError, RegistrationError, SourceRefused
 
 
 class Secret:
@@ -25,12 +32,40 @@ class Secret:
         value: str | None = getattr(self, name)
         return value
 
-    def scrub(self, text: str) -> str:
-        """The text without any of the values, for messages that come from a driver."""
-        for value in (self.password, self.token, self.api_key):
-            if value:
-                text = text.replace(value, "…")
+    def scrub(self, text: str, *more: str | None) -> str:
+        """The text without any of the values, in whatever form a far side or a driver repeats them; `more` are others like them."""
+        for form in sorted(self._forms(more), key=len, reverse=True):
+            text = text.replace(form, "…")
         return text
+
+    def _forms(self, more: Sequence[str | None]) -> set[str]:
+        """As it is, in an address, in JSON, as hexadecimal, and as base64 alone or behind the user's name."""
+        forms: set[str] = set()
+        for value in (self.password, self.token, self.api_key, *more):
+            if not value:
+                continue
+            forms |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value), repr(value)[1:-1]}
+            for safe in ("", "/", "/:@!$&'()*+,;="):
+                forms |= {quote(value, safe=safe), re.sub("%..", lambda found: found[0].lower(), quote(value, safe=safe))}
+            forms.add(quote_plus(value))
+            for whole in (value, f"{self.user}:{value}", f"{self.user or ''}:{value}"):
+                raw = whole.encode()
+                for made in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+                    forms |= {made.decode(), made.decode().rstrip("="), quote(made.decode(), safe="")}
+                forms |= {raw.hex(), raw.hex().upper()}
+        return forms
+
+    @contextmanager
+    def unsaid(self, *more: str | None) -> Iterator[None]:
+        """Errors that leave the block say nothing of the secret."""
+        try:
+            yield
+        except HubError as error:
+            texts = (error.zh, error.en, error.next_zh, error.next_en)
+            zh, en, next_zh, next_en = (self.scrub(text, *more) for text in texts)
+            if (zh, en, next_zh, next_en) == texts:
+                raise
+            raise type(error)(zh, en, next_zh=next_zh, next_en=next_en) from None
 
 
 def private(path: Path) -> dict[str, Any]:

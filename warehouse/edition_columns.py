@@ -64,7 +64,18 @@ def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: se
     for name, field in fields.items():
         mask, column = mask_of(field), quoted(name)
         if name not in have:  # described since the last publish
-            made.append(Column(name, field.title, field.type, f"NULL::{'VARCHAR' if mask else SQL_TYPES[field.type]}", mask or ""))
+            made.append(
+                Column(
+                    name,
+                    field.title,
+                    field.type,
+                    f"NULL::{'VARCHAR' if mask and mask != 'birth_date' else SQL_TYPES[field.type]}",
+                    mask or "",
+                )
+            )
+            continue
+        if mask == "birth_date" and field.type == "date":  # still a date, so that ages can be computed
+            made.append(Column(name, f"{field.title}（只到年）", field.type, f"CAST(date_trunc('year', {column}) AS DATE)", mask))
             continue
         made.append(Column(name, field.title, field.type, mask_sql(mask, column) if mask else column, mask or "", field.codes))
         if mask in IDENTIFIERS:
@@ -75,33 +86,55 @@ def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: se
 Source = tuple[str, str, str, int, dt.datetime | None, dt.datetime | None]
 
 
-def add_descriptions(
-    building: Path, city: City, plan: dict[str, list[Column]], sources: Sequence[Source], edition: tuple[str, int, int]
-) -> None:
-    """Titles, code lists, sources and Chinese names, in a connection that has never seen the lake."""
+@dataclass(frozen=True)
+class Described:
+    """What an edition says of itself, in its table `edition`; times are the city's."""
+
+    audience: str
+    generation: int
+    snapshot: int
+    definition: str
+    whole_at: dt.datetime  # when the file this one was brought forward from was written whole
+
+
+def describe(building: Path, city: City, plan: dict[str, list[Column]], sources: Sequence[Source], edition: Described) -> None:
+    """Titles, code lists, sources and Chinese names, in a connection that has never seen the lake.
+
+    A file that was brought forward has the names already: it means the same as the one it was copied from.
+    """
     titles = {n: city.records[n].title if n in city.records else city.derived[n][0].title for n in plan}
-    fields = [(n, c.name, c.title, c.type, c.masked) for n, columns in plan.items() for c in columns]
-    codes = [(name, code, title) for name, entries in city.codes.items() for code, title in entries.items()]
     con = duckdb.connect(str(building), config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     try:
         con.execute("BEGIN")
-        _table(con, "fields", "record VARCHAR, field VARCHAR, title VARCHAR, type VARCHAR, masked VARCHAR", fields)
-        _table(con, "codes", "list VARCHAR, code VARCHAR, title VARCHAR", codes)
+        whole = not con.execute("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'shared' AND table_name = 'edition'").fetchone()
+        for ages in ("sources", "edition"):
+            con.execute(f"DROP TABLE IF EXISTS shared.{ages}")
         shape = 'record VARCHAR, source VARCHAR, title VARCHAR, "rows" BIGINT, last_changed TIMESTAMP, last_confirmed TIMESTAMP'
         _table(con, "sources", shape, [s for s in sources if s[0] in plan])
-        now = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
-        _table(con, "edition", "audience VARCHAR, generation BIGINT, snapshot BIGINT, made_at TIMESTAMP", [(*edition, now)])
-        for name, columns in plan.items():
-            _comment(con, f"TABLE shared.{quoted(name)}", titles[name])
-            for column in columns:
-                _comment(con, f"COLUMN shared.{quoted(name)}.{quoted(column.name)}", column.title)
         for clock in ("last_changed", "last_confirmed"):
             _comment(con, f"COLUMN shared.sources.{clock}", "北京时间")
-        _views(con, city, plan, titles)
+        now = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
+        shape = "audience VARCHAR, generation BIGINT, snapshot BIGINT, made_at TIMESTAMP, whole_at TIMESTAMP, definition VARCHAR"
+        said = (edition.audience, edition.generation, edition.snapshot, now, edition.whole_at, edition.definition)
+        _table(con, "edition", shape, [said])
+        if whole:
+            _name(con, city, plan, titles)
         con.execute("COMMIT")
         con.execute("CHECKPOINT")
     finally:
         con.close()
+
+
+def _name(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[Column]], titles: dict[str, str]) -> None:
+    fields = [(n, c.name, c.title, c.type, c.masked) for n, columns in plan.items() for c in columns]
+    codes = [(name, code, title) for name, entries in city.codes.items() for code, title in entries.items()]
+    _table(con, "fields", "record VARCHAR, field VARCHAR, title VARCHAR, type VARCHAR, masked VARCHAR", fields)
+    _table(con, "codes", "list VARCHAR, code VARCHAR, title VARCHAR", codes)
+    for name, columns in plan.items():
+        _comment(con, f"TABLE shared.{quoted(name)}", titles[name])
+        for column in columns:
+            _comment(con, f"COLUMN shared.{quoted(name)}.{quoted(column.name)}", column.title)
+    _views(con, city, plan, titles)
 
 
 def _table(con: duckdb.DuckDBPyConnection, name: str, shape: str, rows: Sequence[tuple[object, ...]]) -> None:

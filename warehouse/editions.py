@@ -6,6 +6,10 @@
 Rows are written masked; no view stands over hidden ones. Nothing keeps the order of the raw rows either, since rows in
 the order of their numbers are in the order of birth. The generation is part of the name because a process that has a
 file open goes on seeing the old one under the same name.
+
+A small change is brought into a copy of the last file. What such a copy may still hold in its free blocks is masked rows
+of the last editions, never more; once a week, and whenever a source, a mask or the key is another, the file is written
+whole. So is it after a purge: `export(full=True)`.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ import datetime as dt
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -26,15 +31,18 @@ import filelock
 from schemas.city import City
 from schemas.errors import Moved
 from schemas.records import Mask
+from warehouse import edition_changes as changes
 from warehouse import made
-from warehouse.edition_columns import Column, add_descriptions, columns_of, derived_columns
+from warehouse.edition_changes import Base
+from warehouse.edition_columns import Column, Described, columns_of, derived_columns, describe
 from warehouse.keys import key
 from warehouse.lake import Lake, table
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import literal, quoted
 
-LAYOUT = 1  # raise it when the same rows would make another file
+LAYOUT = 2  # raise it when the same rows would make another file
 KEPT = 2  # generations that stay on disk
+WHOLE_EVERY = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ def due(lake: Lake, city: City, audience: str = "analyst") -> bool:
         last is None
         or current(home, audience) is None
         or last.made_from != states
-        or last.definition != definition(city, key(home, audience))
+        or last.definition != definition(city, key(home, audience), _made_of(lake))
+        or _overdue(home, audience)
     )
 
 
@@ -81,6 +90,7 @@ def export(
     run: str = "",
     *,
     confirmed: Mapping[str, dt.datetime] | None = None,
+    full: bool = False,
 ) -> Edition | None:
     """Make the next generation and point to it; None when nothing is due.
 
@@ -90,20 +100,29 @@ def export(
     folder = home / "editions"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with filelock.FileLock(folder / f".{audience}.lock", timeout=600):
-        if not due(lake, city, audience):
+        if not full and not due(lake, city, audience):
             return None
         for left in folder.glob(f"{audience}.*.building*"):
             left.unlink()
         generation = _next_generation(lake, folder, audience)
         building = folder / f"{audience}.{generation}.building"
         secret = key(home, audience)
+        means = definition(city, secret, _made_of(lake))
+        base = None if full else standing(home, audience, means)
         with _snapshot(lake) as (con, version):
             states = _states(con, city, version)
             plan = {name: _plan(con, city, name, version) for name in states}
-            rows = _copy(con, building, plan, version, secret)
+            con.execute(f"CREATE TEMP MACRO pseudonym(v) AS {pseudonym_sql('v', secret)}")  # an error then quotes the macro, not the key
+            steps = changes.between(con, _changed_tables(con, city, base, states), base.snapshot, version) if base else None
+            rows = (
+                changes.apply(con, building, base, plan, steps, version)
+                if base and steps is not None
+                else _copy(con, building, plan, version)
+            )
             _verify(rows, states)
             sources = _sources(con, city, version, confirmed or {})
-        add_descriptions(building, city, plan, sources, (audience, generation, version))
+        told = Described(audience, generation, version, means, base.whole_at if base and steps is not None else _now())
+        describe(building, city, plan, sources, told)
         edition = Edition(audience, generation, folder / f"{audience}.{generation}.duckdb", rows)
         _swap(building, edition)
         with lake.writing(f"edition {audience}.{generation}", run=run) as tx:
@@ -113,21 +132,62 @@ def export(
                 audience,
                 run,
                 made_from={name: state for name, (state, _) in states.items()},
-                definition=definition(city, secret),
+                definition=means,
                 rows=sum(rows.values()),
                 inserted=sum(rows.values()),
+                snapshot=version,
             )
         _sweep(folder, audience)
         return edition
 
 
-def definition(city: City, secret: str) -> str:
-    """Fields, titles, masks as they are compiled, code lists, and which key (by its digest)."""
+def standing(home: Path, audience: str, means: str) -> Base | None:
+    """The current file, when the next edition may be made of it: of the same meaning, and written whole not long ago."""
+    edition = current(home, audience)
+    if edition is None:
+        return None
+    try:
+        with closing(duckdb.connect(str(edition.path), read_only=True)) as con:
+            row = con.execute("SELECT snapshot, definition, whole_at FROM shared.edition").fetchone()
+    except duckdb.Error:  # written by an earlier version, or not a sound file: it is made anew
+        return None
+    if row is None or row[1] != means or _now() - row[2] > WHOLE_EVERY:
+        return None
+    return Base(edition.path, int(row[0]), row[2])
+
+
+def _overdue(home: Path, audience: str) -> bool:
+    """A file that was brought forward, and that nothing has replaced since it should have been written whole."""
+    edition = current(home, audience)
+    if edition is None or time.time() - edition.path.stat().st_mtime < WHOLE_EVERY.total_seconds():
+        return False
+    with closing(duckdb.connect(str(edition.path), read_only=True)) as con:
+        row = con.execute("SELECT made_at > whole_at FROM shared.edition").fetchone()
+    return bool(row and row[0])
+
+
+def _made_of(lake: Lake) -> dict[str, list[str]]:
+    """The contributors of every shared record as it stands: with another set the file is written whole."""
+    return {name: sorted(entry.made_from) for name, entry in made.newest(lake, "shared").items()}
+
+
+def _changed_tables(con: duckdb.DuckDBPyConnection, city: City, base: Base, states: dict[str, tuple[int, int]]) -> dict[str, int] | None:
+    """{table: its rows} of those in another state than in the file; None when the file lacks a table, or its version is gone."""
+    if not con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {base.snapshot}").fetchone():
+        return None
+    then = _states(con, city, base.snapshot)
+    if set(then) != set(states):
+        return None
+    return {name: rows for name, (state, rows) in states.items() if then[name][0] != state}
+
+
+def definition(city: City, secret: str, made_of: Mapping[str, list[str]]) -> str:
+    """Fields, titles, masks as they are compiled, code lists, contributors, and which key (by its digest)."""
     masks = {mask: mask_sql(mask, "x") for mask in get_args(Mask)}
     contributors = {r: [(s.title, s.table(n), d.title) for s, n, d in city.contributors(r)] for r in city.records}
     digest = hashlib.sha256(secret.encode()).hexdigest()
     derived = {name: d for name, (d, _) in city.derived.items()}
-    return made.fingerprint(LAYOUT, city.records, derived, city.codes, contributors, masks, pseudonym_sql("x", "00" * 32), digest)
+    return made.fingerprint(LAYOUT, made_of, city.records, derived, city.codes, contributors, masks, pseudonym_sql("x", "00" * 32), digest)
 
 
 @contextmanager
@@ -158,9 +218,8 @@ def _plan(con: duckdb.DuckDBPyConnection, city: City, name: str, version: int) -
     return columns_of(city.records[name], have) if name in city.records else derived_columns(city.derived[name][0], have)
 
 
-def _copy(con: duckdb.DuckDBPyConnection, building: Path, plan: dict[str, list[Column]], version: int, secret: str) -> dict[str, int]:
+def _copy(con: duckdb.DuckDBPyConnection, building: Path, plan: dict[str, list[Column]], version: int) -> dict[str, int]:
     """Write every table masked; returns its row counts."""
-    con.execute(f"CREATE TEMP MACRO pseudonym(v) AS {pseudonym_sql('v', secret)}")  # an error then quotes the macro, not the key
     con.execute(f"ATTACH {literal(str(building))} AS edition")
     con.execute("CREATE SCHEMA edition.shared")
     rows = {}
@@ -205,6 +264,10 @@ def _sources(
             title = f"{department}·{system.title}·{dataset.title}"
             listed.append((record, source, title, rows, _local(when), _local(confirmed.get(source))))
     return listed
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
 
 
 def _local(when: dt.datetime | None) -> dt.datetime | None:

@@ -30,9 +30,12 @@ def _rows(result: Result, meta: dict[str, Any]) -> tuple[str, str]:
     change = 100 * abs(rows - last) / last if last else 0.0
     way_zh, way_en = ("减少", "fewer") if rows < last else ("增加", "more")
     limit_zh, limit_en = ("减少", "shrink") if meta["rule"] == "shrink" else ("增加", "grow")
+    when_zh, when_en = (
+        (f"{meta['days']} 天内曾接受", f"accepted within {meta['days']} days") if "days" in meta else ("上次接受", "last accepted")
+    )
     return (
-        f"{rows} 行，上次接受 {last} 行，{way_zh} {change:.1f}%，最多允许{limit_zh} {100 * share:g}%",
-        f"{rows} rows, {change:.1f}% {way_en} than the {last} last accepted; it may {limit_en} by {100 * share:g}%",
+        f"{rows} 行，{when_zh} {last} 行，{way_zh} {change:.1f}%，最多允许{limit_zh} {100 * share:g}%",
+        f"{rows} rows, {change:.1f}% {way_en} than the {last} {when_en}; it may {limit_en} by {100 * share:g}%",
     )
 
 
@@ -62,4 +65,7 @@ _WRONG = {
     "range": ("超出范围", "are out of range"),
     "in": ("不在取值范围内", "are not among the listed values"),
     "codes": ("不在代码表中", "are not in the code list"),
+    "changed": ("与上次验收的不同", "differ from what was accepted last"),
+    "emptied": ("上次有值，这次为空", "had a value when last accepted and are empty now"),
+    "held": ("未通过，多半是登记的映射有误", "are rejected; probably the mapping"),
 }

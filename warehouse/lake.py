@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import duckdb
 import filelock
 from duckdb_extensions import import_extension
 
-from schemas.errors import HubError, Moved
+from schemas.errors import Moved
 from warehouse.sql import literal, quoted
 
 LOGS = ("cursors", "made", "findings")
@@ -34,7 +33,7 @@ CREATE TABLE hub.cursors (
     held BIGINT, rejected BIGINT, "rows" BIGINT, written_at TIMESTAMP, state BIGINT, complete BOOLEAN);
 CREATE TABLE hub.made (
     station VARCHAR, name VARCHAR, number BIGINT, run VARCHAR, made_from VARCHAR, definition VARCHAR,
-    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT);
+    "rows" BIGINT, inserted BIGINT, updated BIGINT, deleted BIGINT, written_at TIMESTAMP, state BIGINT, snapshot BIGINT);
 CREATE TABLE hub.findings (
     run VARCHAR, dataset VARCHAR, number BIGINT, result VARCHAR, passed BOOLEAN, blocking BOOLEAN, written_at TIMESTAMP);
 """
@@ -94,6 +93,9 @@ class Lake:
             if self._prepared():
                 return
             cursor = self.cursor()
+            if self.has("hub", "made"):  # a lake that an earlier version made
+                cursor.execute("ALTER TABLE hub.made ADD COLUMN snapshot BIGINT")
+                return
             cursor.execute("CALL ducklake_set_option('lake', 'data_inlining_row_limit', 0)")
             cursor.execute("CALL ducklake_set_option('lake', 'parquet_compression', 'zstd')")
             cursor.execute("BEGIN")
@@ -104,7 +106,7 @@ class Lake:
             cursor.execute("COMMIT")
 
     def _prepared(self) -> bool:
-        return self.has("hub", "findings")
+        return "snapshot" in self.columns("hub", "made")
 
     def has(self, schema: str, table: str) -> bool:
         return bool(self.columns(schema, table))
@@ -238,10 +240,10 @@ class Lake:
         found = self.cursor().execute("SELECT run FROM hub.cursors UNION SELECT run FROM hub.made UNION SELECT run FROM hub.findings")
         return {r[0] for r in found.fetchall()}
 
-    def sweep(self, *, older_than: float = 86_400) -> None:
-        """Staging folders left behind by killed runs."""
+    def sweep(self, *, alive: Collection[str]) -> None:
+        """Staging folders of runs that are not alive any more: a killed one leaves gigabytes."""
         for folder in self.staging.iterdir():
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than:
+            if folder.is_dir() and folder.name.partition(".")[0] not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
@@ -255,7 +257,3 @@ def _nothing() -> Iterator[None]:
 
 def table(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
-
-
-class LakeError(HubError):
-    """The warehouse itself is not in order."""

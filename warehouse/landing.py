@@ -17,13 +17,15 @@ from pathlib import Path
 
 import duckdb
 
+from schemas import names
 from schemas.errors import Moved, SourceChanged
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
-from warehouse.difference import difference, distinct_keys, listing, one, sift
+from warehouse import row_keys
+from warehouse.difference import KIND, difference, distinct_keys, listing, one, sift
 from warehouse.lake import Lake, table
 from warehouse.sql import listed, literal, quoted
-from warehouse.staging import OWN, Incoming
+from warehouse.staging import Incoming
 
 QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,
     "row" VARCHAR, holds BOOLEAN, stands BOOLEAN, since TIMESTAMP, run VARCHAR)"""
@@ -37,6 +39,7 @@ class Landed:
     cursor: Cursor | None = None
     definition: str = ""
     key: str = ""
+    rule: str = row_keys.RULE  # by which its keys were written
     complete_at: dt.datetime | None = None  # when the far side was last read from its beginning, UTC
     rows: int = 0
 
@@ -52,7 +55,7 @@ class Changes:
     complete: bool  # the far side was read from its beginning
     columns: dict[str, str]  # the source's columns and their types as they will be landed
     first: Path | None  # a finished file to register, when nothing was landed before
-    path: Path | None  # changed rows, with _kind I, U or D
+    path: Path | None  # changed rows, with its kind I, U or D
     quarantine: Path | None
     settled: Path  # keys and slices that were looked at: their old quarantine entries are void
     received: int
@@ -64,10 +67,11 @@ class Changes:
     rejected: int
     requarantined: bool  # what quarantine says of the rows looked at has changed
     absent: int  # rows that were missing where a slice was whole, but kept because it had unreadable rows
+    rekeyed: str = ""  # SQL of the key that every landed row is given first
 
     @property
     def empty(self) -> bool:
-        return not (self.first or self.inserted or self.updated or self.deleted or self.requarantined)
+        return not (self.first or self.inserted or self.updated or self.deleted or self.requarantined or self.rekeyed)
 
 
 def definition(system: System, dataset: Dataset) -> str:
@@ -97,10 +101,30 @@ def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
         f" FROM hub.cursors WHERE dataset IN {listed(wanted)} GROUP BY dataset"
     )
     stand = {
-        name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, m["d"], m["d"].partition(":")[2], complete, m["c"])
+        name: Landed(m["n"], json.loads(m["v"]) if m["v"] else None, *_defined(m["d"]), complete, m["c"])
         for name, m, complete in found.fetchall()
     }
     return {n: stand.get(n, Landed()) for n in wanted}
+
+
+def _defined(kept: str) -> tuple[str, str, str]:
+    """Definition, key and key rule, from `<definition>[.<rule>]:<key>`; before there were rules there was the first."""
+    made, _, key = kept.partition(":")
+    made, _, rule = made.partition(".")
+    return f"{made}:{key}", key, rule or "1"
+
+
+def numbers(lake: Lake, name: str, key: Iterable[str], landed: dict[str, str]) -> set[str]:
+    """The landed columns of a key whose values are numbers, though they may come as text by now."""
+    columns = [c for k in key if (c := names.landed_of(k, landed))]
+    found = {c for c in columns if landed[c] not in ("VARCHAR", "DATE", "BLOB", "BOOLEAN") and "TIME" not in landed[c]}
+    con = lake.cursor()
+    for part, column in enumerate(columns, 1):
+        if landed[column] == "VARCHAR":
+            keyed = f"string_split(_key, chr(31))[{part}]"
+            other = f"SELECT 1 FROM {table('landing', name)} WHERE {keyed} <> rtrim({quoted(column)}, ' ') LIMIT 1"
+            found |= {column} if con.execute(other).fetchone() else set()
+    return found
 
 
 def prepare(
@@ -115,6 +139,7 @@ def prepare(
     read = dataset.reading
     old = lake.columns("landing", name)
     new = _types(con, incoming)
+    rekeyed = _rekeyed(con, name, old, dataset, before)
     keyed = _with_keys(con, incoming, dataset, folder, name)
     count, nulls = one(con, f"SELECT count(*), count(*) - count(_key) FROM {keyed}")
     distinct = distinct_keys(con, keyed, count)
@@ -135,13 +160,14 @@ def prepare(
     types = _agreed(old, new)
     path = folder / f"{name}.changes.parquet"
     replaced = bool(old) and before.number > 0 and before.key != "+".join(read.key)
-    counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced)
+    counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced, rekeyed)
     _believable(dataset, name, before, absent, unreadable + nulls)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
         name, latest, incoming.cursor, made, complete, types, None, path, quarantine, settled, count, copies,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
         one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
+        rekeyed,
     )  # fmt: skip
 
 
@@ -181,22 +207,26 @@ def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes
     if changes.first:
         _register(tx, lake, name, changes.first)
     elif changes.path:
+        if changes.rekeyed:
+            tx.execute(
+                f"UPDATE {target} SET _key = {changes.rekeyed}, _number = {changes.number} WHERE _key IS DISTINCT FROM {changes.rekeyed}"
+            )
         _alter(tx, name, changes.columns)
         if changes.updated or changes.deleted:
             tx.execute(
-                f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM read_parquet({literal(str(changes.path))}) WHERE _kind <> 'I')"
+                f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM read_parquet({literal(str(changes.path))}) WHERE {KIND} <> 'I')"
             )
         if changes.inserted or changes.updated:
             tx.execute(
-                f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM read_parquet({literal(str(changes.path))}) WHERE _kind <> 'D'"
+                f"INSERT INTO {target} BY NAME SELECT * EXCLUDE ({KIND}) FROM read_parquet({literal(str(changes.path))}) WHERE {KIND} <> 'D'"
             )
     _settle(tx, name, changes, run)
     rows = one(tx, f"SELECT count(*) FROM {target}")[0]
     entry = (
-        name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, changes.definition,
-        changes.received, changes.copies, changes.inserted, changes.updated, changes.deleted, changes.held, changes.rejected, rows,
+        name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, _kept(changes.definition),
+        changes.received, changes.copies, changes.inserted, changes.updated, max(changes.deleted, bool(changes.rekeyed)), changes.held, changes.rejected, rows,
     )  # fmt: skip
-    state = changes.number if changes.first or changes.inserted or changes.updated or changes.deleted else state
+    state = changes.number if changes.first or changes.inserted or changes.updated or changes.deleted or changes.rekeyed else state
     tx.execute(
         f"INSERT INTO hub.cursors VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {state}, {literal(changes.complete)})"
     )
@@ -229,10 +259,10 @@ def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> 
         if column not in now:
             tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
         elif now[column] != kind:
-            spare = quoted(f"_was_{column}")
+            spare = quoted("~was")
             tx.execute(f"ALTER TABLE {target} RENAME COLUMN {quoted(column)} TO {spare}")
             tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
-            tx.execute(f"UPDATE {target} SET {quoted(column)} = CAST({spare} AS {kind})")
+            tx.execute(f"UPDATE {target} SET {quoted(column)} = {row_keys.cast(spare, now[column], kind)}")
             tx.execute(f"ALTER TABLE {target} DROP COLUMN {spare}")
 
 
@@ -277,13 +307,29 @@ def _requarantined(con: duckdb.DuckDBPyConnection, name: str, landed_before: boo
 _OWN_TYPES = {"_key": "VARCHAR", "_slice": "VARCHAR", "_copies": "INTEGER", "_number": "BIGINT", "_run": "VARCHAR"}
 
 
+def _kept(definition: str) -> str:
+    made, _, key = definition.partition(":")
+    return f"{made}.{row_keys.RULE}:{key}"
+
+
+def _rekeyed(con: duckdb.DuckDBPyConnection, name: str, old: dict[str, str], dataset: Dataset, before: Landed) -> str:
+    """SQL of the keys of landed rows, where an older rule wrote any of them otherwise."""
+    key = dataset.reading.key
+    columns = [c for k in key if (c := names.landed_of(k, old))]
+    if not before.number or before.rule == row_keys.RULE or len(columns) < len(key) or before.key != "+".join(key) or not key:
+        return ""
+    new = row_keys.sql(columns, [old[c] for c in columns])
+    other = con.execute(f"SELECT 1 FROM {table('landing', name)} WHERE _key IS DISTINCT FROM {new} LIMIT 1").fetchone()
+    return new if other else ""
+
+
 def _file(relation: str) -> str:
     return relation.removeprefix("read_parquet('").removesuffix("')").replace("''", "'")
 
 
 def _types(con: duckdb.DuckDBPyConnection, incoming: Incoming) -> dict[str, str]:
     found = con.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(incoming.path))})").fetchall()
-    return {r[0]: r[1] for r in found if r[0] not in OWN}
+    return {r[0]: r[1] for r in found if r[0] not in names.OWN}
 
 
 def _agreed(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
@@ -303,7 +349,7 @@ def _with_keys(con: duckdb.DuckDBPyConnection, incoming: Incoming, dataset: Data
     if read.key:
         return plain
     path = folder / f"{name}.keyed.parquet"
-    row = ", ".join(f"CAST({quoted(c)} AS VARCHAR)" for c in incoming.columns)
+    row = ", ".join(f"CAST({quoted(c)} AS VARCHAR)" for c in incoming.columns.values())
     place = (
         "_slice || chr(31) || row_number() OVER (PARTITION BY _slice ORDER BY file_row_number)"
         if read.append

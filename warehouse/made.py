@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 from pydantic import BaseModel
@@ -28,15 +29,21 @@ class Made:
     made_from: dict[str, int] = field(default_factory=dict)
     definition: str = ""
     rows: int = 0
+    snapshot: int = 0  # the version of the lake it was worked out from; 0 where that was not noted
 
 
-def newest(lake: Lake, station: str) -> dict[str, Made]:
-    """Every name of a station with its newest entry."""
-    found = lake.cursor().execute(
-        'SELECT name, arg_max(struct_pack(n := number, s := state, r := run, m := made_from, d := definition, c := "rows"), number)'
-        f" FROM hub.made WHERE station = {literal(station)} GROUP BY name"
+def newest(lake: Lake, station: str, con: duckdb.DuckDBPyConnection | None = None) -> dict[str, Made]:
+    """Every name of a station with its newest entry; as a transaction sees it when `con` is in one."""
+    found = (con or lake.cursor()).execute(
+        f"SELECT name, arg_max(m, number) FROM hub.made m WHERE station = {literal(station)} GROUP BY name"
     )
-    return {name: Made(m["n"], m["s"], m["r"], json.loads(m["m"]) if m["m"] else {}, m["d"], m["c"]) for name, m in found.fetchall()}
+    return {name: _entry(m) for name, m in found.fetchall()}
+
+
+def _entry(m: Mapping[str, Any]) -> Made:
+    made_from = json.loads(m["made_from"]) if m["made_from"] else {}
+    snapshot = m.get("snapshot") or 0  # a home that an earlier version made, opened for reading, has no such column yet
+    return Made(m["number"], m["state"], m["run"], made_from, m["definition"], m["rows"], snapshot)
 
 
 def landing_states(lake: Lake) -> dict[str, int]:
@@ -57,6 +64,7 @@ def append(
     inserted: int = 0,
     updated: int = 0,
     deleted: int = 0,
+    snapshot: int = 0,
 ) -> int:
     """Add the next entry, in the transaction that writes the rows; returns its number."""
     row = tx.execute(
@@ -65,7 +73,9 @@ def append(
     number, state = (int(row[0]) + 1, int(row[1])) if row else (1, 0)
     changed = inserted or updated or deleted or number == 1
     entry = (station, name, number, run, json.dumps(dict(made_from), sort_keys=True), definition, rows, inserted, updated, deleted)
-    tx.execute(f"INSERT INTO hub.made VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {number if changed else state})")
+    tx.execute(
+        f"INSERT INTO hub.made VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {number if changed else state}, {snapshot})"
+    )
     return number
 
 

@@ -63,7 +63,6 @@ def maintain(lake: Lake, home: Path, *, keep_days: int = KEEP_DAYS, dry_run: boo
             report.seconds[name] = round(time.monotonic() - started, 3)
             if name in ("expired", "removed", "orphans"):
                 setattr(report, name, done)
-    lake.sweep()
     report.files_after = _files(lake)
     return report
 

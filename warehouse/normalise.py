@@ -14,13 +14,15 @@ from pathlib import Path
 
 import duckdb
 
+from schemas import names
 from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
-from warehouse import made
+from warehouse import made, row_keys
 from warehouse.carried import LARGE, SMALL, Step
 from warehouse.conversions import WORDS, Asked, Word, text_of
+from warehouse.difference import row_text
 from warehouse.lake import Lake, table
 from warehouse.made import Made
 from warehouse.sql import columns, literal, quoted
@@ -77,8 +79,9 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *,
             values.append(f"CAST(NULL AS {SQL_TYPES[spec.type]}) AS {column}")
             continue
         word = _word(where or dataset.title, name, mapping, spec.type)
-        direct = mapping.source is not None and _widens(landed.get(mapping.source, ""), spec.type)
-        came = _came(mapping, landed)
+        there = names.landed_of(mapping.source, landed) if mapping.source is not None else None
+        direct = there is not None and _widens(landed[there], spec.type)
+        came = _came(mapping, landed, as_it_is=direct)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
         asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
@@ -144,13 +147,19 @@ def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
     return word
 
 
-def _came(mapping: FieldMap, landed: dict[str, str]) -> str:
+def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) -> str:
+    """Where a value comes from; a number with a fraction as the one text its value has, so that 1.00 is the code 1."""
     if mapping.value is not None:
         return literal(mapping.value)
     if mapping.part == "slice":
         return "_slice"
     assert mapping.source is not None
-    return quoted(mapping.source) if mapping.source in landed else "NULL"
+    column = names.landed_of(mapping.source, landed)
+    if column is None:
+        return "NULL"
+    kind = landed[column]
+    fraction = kind.startswith("DECIMAL") or kind in ("DOUBLE", "FLOAT")
+    return row_keys.text(quoted(column), kind) if fraction and not as_it_is else quoted(column)
 
 
 def _failure(condition: str, field: str, reason: str, value: str) -> str:
@@ -302,6 +311,7 @@ def _quarantine(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str) -
     code = candidate.table
     target = table("quarantine", code)
     rows = f"read_parquet({literal(str(candidate.rows))})"
+    landed = [r[0] for r in tx.execute(f"DESCRIBE {table('landing', code)}").fetchall() if r[0] not in names.OWN]
     has_old = tx.execute(f"SELECT 1 FROM {target} WHERE station = 'standard' LIMIT 1").fetchone()
     if has_old:
         tx.execute(
@@ -317,7 +327,7 @@ def _quarantine(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str) -
         tx.execute(f"""
             INSERT INTO {target} BY NAME
             SELECT r._key, l._slice, 'standard' AS station, r.f.field AS field, r.f.reason AS reason, r.f.value AS "value",
-                to_json(l)::VARCHAR AS "row", r.f.field IN ({", ".join(map(literal, deciding)) or "NULL"}) AS holds,
+                {row_text(landed, "l.")} AS "row", r.f.field IN ({", ".join(map(literal, deciding)) or "NULL"}) AS holds,
                 s._key IS NOT NULL AS stands, coalesce(o.since, now() AT TIME ZONE 'UTC') AS since, {literal(run)} AS run
             FROM (SELECT _key, unnest(_failed) AS f FROM {rows} WHERE len(_failed) > 0) r
             JOIN {table("landing", code)} l USING (_key)

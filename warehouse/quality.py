@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import duckdb
@@ -114,6 +114,10 @@ class Verdict:
         """What hub.findings keeps, for whoever shows it."""
         said = kept["meta"].get("counted_at")
         return cls(kept["suite_name"], [Result.from_json(r) for r in kept["results"]], dt.datetime.fromisoformat(said) if said else _NEVER)
+
+    def beside(self, more: Iterable[Result]) -> Verdict:
+        """With what else was found of the same rows."""
+        return replace(self, results=[*self.results, *more])
 
     @property
     def passed(self) -> bool:

@@ -25,6 +25,7 @@ _SEE = ("可查的表和字段见：FROM shared.fields", "for tables and fields 
 _REFUSED = {
     "several": ("一次只能问一个语句", "one statement at a time", "去掉分号后的语句，分次提问", "ask the statements one after the other"),
     "empty": ("没有可执行的语句", "there is no statement", "写一个 SELECT", "write a SELECT"),
+    "deep": ("语句嵌套过深", "the statement is nested too deeply", "拆成较小的查询", "ask in smaller pieces"),
     "memory": ("查询占用的内存超过上限", "the query needs more memory than it may have", "先筛选或汇总，再排序、连接", "filter or aggregate before sorting or joining"),
 }  # fmt: skip
 
@@ -55,6 +56,8 @@ def explained(said: dict[str, Any], audience: str) -> QueryRefused:
     if reason in _REFUSED:
         zh, en, next_zh, next_en = _REFUSED[reason]
         return QueryRefused(zh, en, next_zh=next_zh, next_en=next_en)
+    if reason == "masked":
+        return _masked(name, said.get("instead", ""))
     if reason == "not_select":
         return QueryRefused(
             f"只能查询（SELECT），不能执行 {name}",
@@ -70,6 +73,22 @@ def explained(said: dict[str, Any], audience: str) -> QueryRefused:
             next_en=_SEE[1],
         )
     return _failed(said)
+
+
+def _masked(name: str, pseudonym: str) -> QueryRefused:
+    """A masked column may be shown, not compared: two people whose masked numbers look alike are not one."""
+    next_zh = f"改用 {pseudonym}（同一人在各表中相同）" if pseudonym else "改用记录标识 _id、各证件号码的 _pseudonym 列，或未脱敏的字段"
+    next_en = (
+        f"use {pseudonym}, which is the same for one person in every table"
+        if pseudonym
+        else "use _id, a _pseudonym column, or a plain field"
+    )
+    return QueryRefused(
+        f"{name} 已脱敏，不同的值看起来会相同，不能用来比较、关联、分组、去重或模糊查询；只能显示和计数",
+        f"{name} is masked and different values look alike: it cannot be compared, joined, grouped, made distinct or searched; it may be shown and counted",
+        next_zh=next_zh,
+        next_en=next_en,
+    )
 
 
 def _failed(said: dict[str, Any]) -> QueryRefused:

@@ -3,13 +3,15 @@
     stdin   {"sql", "file", "rows", "bytes", "memory", "seconds"}
     stdout  one JSON line, then an Arrow IPC stream (nothing, when the line says error)
 
-Run by path in isolated mode; it imports nothing of ours, has no environment, loads no extension and can write no file.
+Run by path in isolated mode; of ours it loads query_masks.py beside it, has no environment, loads no extension and can write no file.
 The statement is judged by its syntax tree: one SELECT, tables of the edition, functions that only compute.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import pathlib
 import resource
 import signal
 import sys
@@ -73,12 +75,15 @@ SYSTEM_VIEWS = frozenset(
 )
 
 
-class Refused(Exception):
-    """Why a statement is not run: a word for the caller, and the name it is about."""
+COARSE = ("birth_date",)  # masks that make a value coarser, the same way for everybody: such values may be compared
 
-    def __init__(self, reason: str, name: str = "") -> None:
+
+class Refused(Exception):
+    """Why a statement is not run: a word for the caller, the name it is about, and what to use instead of it."""
+
+    def __init__(self, reason: str, name: str = "", instead: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.name = reason, name
+        self.reason, self.name, self.instead = reason, name, instead
 
 
 def limit(seconds: int, memory: int) -> None:
@@ -126,6 +131,41 @@ def judged(con: Any, sql: str) -> None:
             raise Refused("function", called)
         if node.get("type") == "BASE_TABLE" and named in internal - SYSTEM_VIEWS:
             raise Refused("function", named)
+    compared(con, tree)
+
+
+def compared(con: Any, tree: Any) -> None:
+    """Raise Refused where masked values would be compared, with the pseudonym to use where there is one."""
+    masks = beside("query_masks")
+    fields = con.execute("SELECT record, field, masked FROM shared.fields").fetchall()
+    tables: dict[str, list[tuple[str, str]]] = {}
+    for record, field, mask in fields:
+        tables.setdefault(record.lower(), []).append((field.lower(), f"{record}.{field}" if mask and mask not in COARSE else ""))
+    views = con.execute(
+        "SELECT view_name, v.comment, c.column_name FROM duckdb_views() v JOIN duckdb_columns() c ON c.table_oid = v.view_oid"
+        " WHERE v.schema_name = '中文' AND v.database_name = 'edition' ORDER BY view_name, c.column_index"
+    ).fetchall()
+    titled: dict[tuple[str, str], list[str]] = {}
+    for view, comment, title in views:
+        titled.setdefault((view.lower(), comment.removeprefix("shared.").lower()), []).append(title.lower())
+    for (view, record), titles in titled.items():
+        tables[view] = [(title, masked) for title, (_, masked) in zip(titles, tables[record], strict=True)]
+    try:
+        masks.judge(tree, tables)
+    except masks.Masked as error:
+        record, _, field = error.column.partition(".")
+        pseudonym = f"{field}_pseudonym"
+        raise Refused("masked", field, pseudonym if (record, pseudonym) in {(r, f) for r, f, _ in fields} else "") from None
+
+
+def beside(name: str) -> Any:
+    """A module that lies beside this file: in isolated mode nothing of ours can be imported by name."""
+    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -182,7 +222,9 @@ def main() -> int:
         judged(con, asked["sql"])
         table, truncated = answer(con, asked["sql"], asked["rows"], asked["bytes"])
     except Refused as error:
-        said = {"refused": error.reason, "name": error.name}
+        said = {"refused": error.reason, "name": error.name, "instead": error.instead}
+    except RecursionError:
+        said = {"refused": "deep"}
     except (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError):
         said = {"refused": "memory", "name": ""}
     except duckdb.Error as error:

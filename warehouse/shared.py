@@ -9,19 +9,22 @@ type that would shrink beyond its guard stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from schemas.city import City
-from schemas.permission import against_sharing
 from schemas.records import SQL_TYPES, Derived, Record
 from warehouse import golden, made
+from warehouse.changed import keys_since, number, within
+from warehouse.identity import contributors, key_of, key_of_derived, orders
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, key_text, literal, quoted
+from warehouse.sql import columns, listed, literal, quoted
 
+LAYOUT = 2  # raise it when the same rows would make another shared table
 SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word
 _SMALL = 50
 
@@ -40,62 +43,120 @@ class Prepared:
     updated: int
     deleted: int
     before: int
+    withdrawn: int  # of the deleted, rows that only datasets had which their registration now keeps out
+    snapshot: int  # the version of the lake it was worked out from; 0 for a derived table
 
     @property
     def refused(self) -> bool:
-        return self.station == "shared" and self.before > _SMALL and self.deleted - self.inserted > self.before * SHRINK
-
-
-def contributors(city: City, record: str, agreed: frozenset[str] = frozenset()) -> list[str]:
-    """Dataset tables that make a shared record, the authoritative first; none whose agreement is still missing."""
-    return [s.table(n) for s, n, _ in city.contributors(record) if not against_sharing(s, n, agreed)]
+        lost = self.deleted - self.withdrawn - self.inserted
+        return self.station == "shared" and self.before > _SMALL and lost > self.before * SHRINK
 
 
 def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str] = frozenset()) -> dict[str, int]:
     return {t: done[t].state for t in contributors(city, record, agreed) if t in done}
 
 
-def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset()) -> dict[str, dict[str, int]]:
+def due(lake: Lake, city: City, agreed: frozenset[str] = frozenset(), *, full: bool = False) -> dict[str, dict[str, int]]:
     """Record types whose contributors have changed, or whose definition has, each with the states it is to be made from."""
     standard, shared = made.newest(lake, "standard"), made.newest(lake, "shared")
     wanted = {}
     for name, record in city.records.items():
         made_from = inputs(city, name, standard, agreed)
         last = shared.get(name)
-        if (made_from or last) and (last is None or last.made_from != made_from or last.definition != _definition(record, made_from)):
+        if (made_from or last) and (
+            full or last is None or last.made_from != made_from or last.definition != _definition(city, record, made_from)
+        ):
             wanted[name] = made_from
     return wanted
 
 
-def _definition(record: Record, made_from: dict[str, int]) -> str:
-    return made.fingerprint(record, list(made_from))
+def _definition(city: City, record: Record, made_from: dict[str, int]) -> str:
+    return made.fingerprint(LAYOUT, record, list(made_from), orders(city, record.name, list(made_from)))
 
 
-def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path) -> Prepared:
-    """Compare the next state of a shared record with what is there; writes files only. `made_from` as `due` said it."""
+def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path, *, full: bool = False) -> Prepared:
+    """Compare the next state of a shared record with what is there; writes files only. `made_from` as `due` said it.
+
+    Only identities that a contributor has touched since the last time are made anew, unless `full`, or that cannot be
+    told, or they are many. Everything is read at one version of the lake, which the next time starts from.
+    """
+    con = lake.cursor()
+    con.execute("BEGIN")  # every read below sees this one version
+    try:
+        return _prepare_record(lake, con, city, name, made_from, folder, full=full)
+    finally:
+        con.execute("ROLLBACK")
+
+
+def _prepare_record(
+    lake: Lake, con: duckdb.DuckDBPyConnection, city: City, name: str, made_from: dict[str, int], folder: Path, *, full: bool
+) -> Prepared:
     record = city.records[name]
+    at = number(con, "FROM ducklake_current_snapshot('lake')")
+    standard, last = made.newest(lake, "standard", con), made.newest(lake, "shared", con).get(name)
+    made_from = {t: standard[t].state for t in made_from}
     types = {
         "_id": "VARCHAR",
         **{n: SQL_TYPES[f.type] for n, f in record.fields.items()},
         "_source": "VARCHAR",
         "_sources": 'STRUCT("source" VARCHAR, "key" VARCHAR)[]',
+        "_from": golden.FROM,
     }
-    con = lake.cursor()
+    definition = _definition(city, record, made_from)
+    few = not full and last is not None and last.definition == definition and _touched(con, record, made_from, last, at)
     sources = {t: set(lake.columns("standard", t)) for t in made_from}
-    bodies = golden.statements(con, record, sources) if sources else [_none(types)]
-    return _compare(lake, con, "shared", name, types, bodies, folder, made_from, _definition(record, made_from))
+    ranked = orders(city, name, list(made_from))
+    if few and not number(con, "SELECT count(*) FROM _touched"):
+        bodies = [_none(types)]
+    else:
+        bodies = golden.statements(con, record, sources, ranked, only=_only(con, record) if few else "") if sources else [_none(types)]
+    which = within(con, "_touched") if few else ""
+    next_ = Next("shared", name, types, bodies, made_from, definition, at, which)
+    return _compare(lake, con, next_, folder, withdrawn=_withdrawn(city, last, made_from))
+
+
+MOST = 20  # more than one identity in so many touched: all of them are made anew
+
+
+def _touched(con: duckdb.DuckDBPyConnection, record: Record, made_from: dict[str, int], last: Made, at: int) -> bool:
+    """Fill `_touched` with the identities whose contributors have changed since; False when that is not known, or not little."""
+    if not last.snapshot or set(last.made_from) != set(made_from):
+        return False
+    shown = f"{key_of(record)} AS _id, CAST({quoted(record.identity[0])} AS VARCHAR) AS _first"
+    feeds = [keys_since(con, "standard", t, shown, last.snapshot, at) for t, state in made_from.items() if last.made_from[t] != state]
+    if any(feed is None for feed in feeds):
+        return False
+    nothing = "SELECT NULL::VARCHAR AS _id, NULL::VARCHAR AS _first WHERE false"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _touched AS SELECT DISTINCT * FROM ({' UNION ALL '.join([nothing, *map(str, feeds)])})")
+    return number(con, "SELECT count(*) FROM _touched") * MOST <= last.rows
+
+
+def _only(con: duckdb.DuckDBPyConnection, record: Record) -> str:
+    """The condition that a contributor's row belongs to a touched identity, said so that few row groups are read for it."""
+    first = record.identity[0]
+    exact = f"{key_of(record)} IN (SELECT _id FROM _touched)"
+    if SQL_TYPES[record.fields[first].type] != "VARCHAR":
+        return exact
+    con.execute("CREATE OR REPLACE TEMP TABLE _firsts AS SELECT DISTINCT _first AS _id FROM _touched")
+    pruned = within(con, "_firsts", first)
+    return pruned if len(record.identity) == 1 else f"{pruned} AND {exact}"
+
+
+def _withdrawn(city: City, last: Made | None, made_from: dict[str, int]) -> list[str]:
+    """Contributors of the last time whose registration now keeps them out: what only they had goes by decision, not by accident."""
+    gone = set(last.made_from) - set(made_from) if last else set()
+    return sorted(t for s in city for n in s.datasets if (t := s.table(n)) in gone)
 
 
 def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, int], folder: Path) -> Prepared:
     """Compute a derived table from the shared tables as they are now. `states` as `due_derived` said them."""
     types = {"_id": "VARCHAR", **{n: SQL_TYPES[c.type] for n, c in derived.columns.items()}}
-    identity = key_text([quoted(k) for k in derived.key])
-    body = f"SELECT {identity} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
-    con = lake.cursor()
-    return _compare(lake, con, "derived", derived.name, types, [body], folder, states, made.fingerprint(derived, sql))
+    body = f"SELECT {key_of_derived(derived)} AS _id, {columns(derived.columns)} FROM (\n{sql.strip().rstrip(';')}\n)"
+    next_ = Next("derived", derived.name, types, [body], states, made.fingerprint(derived, sql), 0)
+    return _compare(lake, lake.cursor(), next_, folder)
 
 
-def due_derived(lake: Lake, derived: Derived, sql: str) -> dict[str, int] | None:
+def due_derived(lake: Lake, derived: Derived, sql: str, *, full: bool = False) -> dict[str, int] | None:
     """The states it is to be made from when a table it uses, or its definition, has changed; otherwise None.
 
     A derived table waits until all that it uses have been shared once.
@@ -104,50 +165,70 @@ def due_derived(lake: Lake, derived: Derived, sql: str) -> dict[str, int] | None
     states = {u: (shared.get(u) or others.get(u) or Made()).state for u in derived.uses}
     last = others.get(derived.name)
     same = last is not None and last.made_from == states and last.definition == made.fingerprint(derived, sql)
-    return states if all(states.values()) and not same else None
+    return states if all(states.values()) and (full or not same) else None
 
 
 def _none(types: dict[str, str]) -> str:
     return f"SELECT {', '.join(f'NULL::{t} AS {quoted(n)}' for n, t in types.items())} LIMIT 0"
 
 
-def _compare(
-    lake: Lake,
-    con: duckdb.DuckDBPyConnection,
-    station: str,
-    name: str,
-    types: dict[str, str],
-    bodies: list[str],
-    folder: Path,
-    made_from: dict[str, int],
-    definition: str,
-) -> Prepared:
-    path = folder / f"{station}.{name}.parquet"
+@dataclass(frozen=True)
+class Next:
+    """What a shared table is to be, not compared yet."""
+
+    station: str
+    name: str
+    types: dict[str, str]
+    bodies: list[str]  # SELECTs whose rows together are the next state, or that part of it which `which` names
+    made_from: dict[str, int]
+    definition: str
+    snapshot: int
+    which: str = ""  # a condition on `_id`; every other row stays as it is
+
+
+def _compare(lake: Lake, con: duckdb.DuckDBPyConnection, next_: Next, folder: Path, *, withdrawn: Sequence[str] = ()) -> Prepared:
+    name, types = next_.name, next_.types
+    path = folder / f"{next_.station}.{name}.parquet"
     cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE _next ({', '.join(f'{quoted(c)} {t}' for c, t in types.items())})")
-    for body in bodies:
+    for body in next_.bodies:
         con.execute(f"INSERT INTO _next SELECT {cast} FROM ({body}\n)")
-    count, keys = con.execute("SELECT count(*), count(DISTINCT hash(_id)) FROM _next").fetchone()
+    count, keys = con.execute("SELECT count(*), count(DISTINCT hash(_id)) FROM _next").fetchone() or (0, 0)
     if count != keys:
         raise RuntimeError(f"shared.{name}: {count} rows for {keys} identities")
     have = lake.columns("shared", name)
-    lacking = "".join(f", NULL::{t} AS {quoted(c)}" for c, t in types.items() if c not in have)
-    current = f"(SELECT *{lacking} FROM {table('shared', name)})" if have else f"({_none(types)})"
+    current = _current(name, types, have, next_.which)
     here, there = (f"hash({', '.join(f'{side}.{quoted(c)}' for c in types)})" for side in ("n", "t"))
+    only = (
+        f"t._id IS NOT NULL AND len(list_filter(t._sources, x -> x.source NOT IN {listed(withdrawn)})) = 0"
+        if withdrawn and have
+        else "false"
+    )
     con.execute(f"""
         COPY (
             SELECT {", ".join(f"n.{quoted(c)}" for c in types if c != "_id")}, coalesce(n._id, t._id) AS _id,
-                CASE WHEN t._id IS NULL THEN 'I' WHEN n._id IS NULL THEN 'D' ELSE 'U' END AS _kind
+                CASE WHEN t._id IS NULL THEN 'I' WHEN n._id IS NULL THEN 'D' ELSE 'U' END AS _kind, {only} AS _withdrawn
             FROM _next n FULL JOIN {current} t ON n._id = t._id
             WHERE n._id IS NULL OR t._id IS NULL OR {here} <> {there}
         ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
     con.execute("DROP TABLE _next")
-    counts = dict(con.execute(f"SELECT _kind, count(*) FROM read_parquet({literal(str(path))}) GROUP BY ALL").fetchall())
-    row = con.execute(f"SELECT count(*) FROM {table('shared', name)}").fetchone() if have else (0,)
+    staged = f"read_parquet({literal(str(path))})"
+    counts = dict(con.execute(f"SELECT _kind, count(*) FROM {staged} GROUP BY ALL").fetchall())
     return Prepared(
-        station, name, types, path, made_from, definition,
-        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), int(row[0]) if row else 0,
+        next_.station, name, types, path, next_.made_from, next_.definition,
+        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
+        before=number(con, f"SELECT count(*) FROM {table('shared', name)}") if have else 0,
+        withdrawn=number(con, f"SELECT count(*) FROM {staged} WHERE _kind = 'D' AND _withdrawn"),
+        snapshot=next_.snapshot,
     )  # fmt: skip
+
+
+def _current(name: str, types: dict[str, str], have: dict[str, str], which: str) -> str:
+    """What is shared now, or that part of it, with columns it has not got yet."""
+    if not have:
+        return f"({_none(types)})"
+    lacking = "".join(f", NULL::{t} AS {quoted(c)}" for c, t in types.items() if c not in have)
+    return f"(SELECT *{lacking} FROM {table('shared', name)}{f' WHERE {which}' if which else ''})"
 
 
 def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
@@ -167,7 +248,7 @@ def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
     if prepared.updated or prepared.deleted:
         tx.execute(f"DELETE FROM {target} WHERE _id IN (SELECT _id FROM {staged} WHERE _kind <> 'I')")
     if prepared.inserted or prepared.updated:
-        tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM {staged} WHERE _kind <> 'D'")
+        tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind, _withdrawn) FROM {staged} WHERE _kind <> 'D'")
     made.append(
         tx,
         prepared.station,
@@ -179,4 +260,5 @@ def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
         inserted=prepared.inserted,
         updated=prepared.updated,
         deleted=prepared.deleted,
+        snapshot=prepared.snapshot,
     )

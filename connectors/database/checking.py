@@ -6,6 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from connectors.contract import Finding
+from connectors.database.dialects import path
+from connectors.database.marks import refusal
 from connectors.database.session import Session
 from connectors.patience import within
 from connectors.wording import Who
@@ -23,18 +25,20 @@ def findings(database: Database) -> list[Finding]:
     wait = database.limits.timeout.total_seconds()
     try:
         session = within(wait, database.session)
-    except Exception as error:  # noqa: BLE001 - becomes a finding
+    except Exception as error:
         said = database.failure(error, who)
-        assert isinstance(said, HubError)
+        if not isinstance(said, HubError):
+            raise
         return [Finding("reachable", False, said.zh, said.en, said.next_zh, said.next_en)]
     try:
         return [
             Finding("reachable", True, f"已连上 {database.place}", f"connected to {database.place}"),
             *within(wait, lambda: [*_rights(database, session), _clock(database, session), _encoding(database, session)]),
         ]
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         said = database.failure(error, who)
-        assert isinstance(said, HubError)
+        if not isinstance(said, HubError):
+            raise
         return [Finding("answers", False, said.zh, said.en, said.next_zh, said.next_en)]
     finally:
         session.close()
@@ -51,6 +55,11 @@ def _rights(database: Database, session: Session) -> list[Finding]:
             found.append(
                 Finding(f"rights {name}", True, f"{read.table} 可读，{len(there)} 列", f"{read.table} can be read, {len(there)} columns")
             )
+            mark = read.changes.at if read.changes else read.cursor
+            by = [f for f in there if f.name == mark]
+            who = Who(database.system.path, name)
+            if by and (refused := refusal(who, database.dialect, session.connection, path(database.dialect, read.table), by[0])):
+                found.append(Finding(f"cursor {name}", False, refused.zh, refused.en, refused.next_zh, refused.next_en))
             continue
         found.append(
             Finding(

@@ -8,6 +8,7 @@ The expression is computed at the far side, whichever path runs it. What Arrow c
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -19,6 +20,7 @@ from schemas.registration import Limits
 from schemas.secrets import Secret
 
 Family = Literal["instant", "moment", "day", "number", "text"]  # with a zone, without, a date
+Order = Literal["value", "text", "none"]  # compared as what it is; character by character; not by us
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Field:
     text: str = ""  # the column as exact text, for cursors and for values Arrow cannot carry
     odd: str = ""  # true for a value Arrow cannot carry: then the whole column comes as text
     hexed: bool = False  # bytes travel as hexadecimal
+    order: Order = "none"
+    highest: str = ""  # where the product counts NaN or infinity above every number: the largest that is one
     nullable: bool = True
     key: bool = False
     title: str = ""
@@ -74,6 +78,12 @@ class Dialect(Protocol):
     def value(self, field: Field, text: str) -> str:
         """That text as a value of the column's type."""
 
+    def among(self, field: Field, values: Sequence[str]) -> str:
+        """A condition: the column has one of these values, compared as values of its type. Raises ValueError for what is none."""
+
+    def shaped(self, column: str, digits: str) -> str:
+        """A condition: the text is written like `digits`, in which every digit stands for any."""
+
     def clock(self, connection: sa.Connection) -> dt.datetime | None:
         """The far side's clock in UTC; None where it has none of its own."""
 
@@ -83,6 +93,23 @@ class Dialect(Protocol):
 def path(dialect: Dialect, table: str) -> str:
     """`schema.table` quoted part by part."""
     return ".".join(dialect.quoted(part) for part in table.split("."))
+
+
+def number(text: str) -> str:
+    """A number as SQL writes it. Raises ValueError."""
+    if not re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text.strip()):
+        raise ValueError("not a number")
+    return text.strip()
+
+
+def boolean(text: str) -> bool:
+    """1, true, t, yes, y, 是 and their opposites. Raises ValueError."""
+    word = text.strip().lower()
+    if word in ("1", "true", "t", "yes", "y", "是"):
+        return True
+    if word in ("0", "false", "f", "no", "n", "否"):
+        return False
+    raise ValueError("not a boolean")
 
 
 def plain(name: str, mark: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.database.dialects import Family, Field, plain, rows
+from connectors.database.dialects import Family, Field, boolean, number, plain, rows
 from schemas.registration import Limits
 from schemas.secrets import Secret
 
@@ -101,26 +102,26 @@ def _field(
     text = f"CAST({q} AS CHAR)"
     more: dict[str, Any] = {"text": text, "nullable": nullable == "YES", "key": key == "PRI", "title": title or ""}
     if kind in _INTEGERS:
-        return Field(column, full, q, _INTEGERS[kind]["unsigned" in full], "number", **more)
+        return Field(column, full, q, _INTEGERS[kind]["unsigned" in full], "number", order="value", **more)
     if kind == "decimal":
         if precision and precision <= 38:
-            return Field(column, full, q, pa.decimal128(int(precision), int(scale or 0)), "number", **more)
-        return Field(column, full, text, pa.string(), "number", **more)
-    if kind == "float":
+            return Field(column, full, q, pa.decimal128(int(precision), int(scale or 0)), "number", order="value", **more)
+        return Field(column, full, text, pa.string(), "number", order="value", **more)
+    if kind == "float":  # its text is not its value: no order to read on from
         return Field(column, full, f"CAST({q} AS DOUBLE)", pa.float32(), "number", **more)
     if kind == "double":
         return Field(column, full, q, pa.float64(), "number", **more)
     if kind == "bit":
-        size = re.search(r"\d+", full)
-        return Field(column, full, f"lpad(bin({q}), {size[0] if size else 1}, '0')", pa.string(), **more)
+        made = f"CAST({q} AS UNSIGNED)"
+        return Field(column, full, made, pa.uint64(), "number", **{**more, "text": f"CAST({made} AS CHAR)"})
     if kind in _BYTES:
         return Field(column, full, q, pa.binary(), **more)
     if kind in _TEXTS and collation is not None:
-        return Field(column, full, q, pa.string(), **{**more, "text": q})
+        return Field(column, full, q, pa.string(), order="text", **{**more, "text": q})
     if kind in _SPATIAL:
         return Field(column, full, f"ST_AsText({q})", pa.string(), **more)
     family = _FAMILIES.get(kind, "text")
-    return Field(column, full, text, pa.string(), family, **more)
+    return Field(column, full, text, pa.string(), family, order="value" if kind in _FAMILIES else "none", **more)
 
 
 def tables(connection: sa.Connection) -> list[tuple[str, int | None]]:
@@ -149,10 +150,24 @@ def literal(text: str) -> str:
 
 def value(field: Field, text: str) -> str:
     if field.family == "number":
-        if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text):
-            raise ValueError("not a number")
-        return text
+        return number(text)
     return literal(text)
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    """Text exactly as it is: a collation may count upper and lower case, or ß and ss, as one."""
+    q = quoted(field.name)
+    if field.family == "number":
+        as_number = [str(int(boolean(v))) if field.type == "tinyint(1)" and v.strip().lower() in ("true", "false") else v for v in values]
+        return f"{q} IN ({', '.join(map(number, as_number))})"
+    said = ", ".join(literal(v) for v in values)
+    if field.order == "text":
+        return f"{q} IN ({said}) AND CONVERT({q} USING utf8mb4) COLLATE utf8mb4_bin IN ({said})"
+    return f"{q if field.family != 'text' else field.text} IN ({said})"
+
+
+def shaped(column: str, digits: str) -> str:
+    return f"{column} REGEXP {literal('^' + re.sub('[0-9]', '[0-9]', re.escape(digits)) + '$')}"
 
 
 def clock(connection: sa.Connection) -> dt.datetime | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.database.dialects import Field, plain, rows
+from connectors.database.dialects import Field, boolean, number, plain, rows
 from schemas.registration import Limits
 from schemas.secrets import Secret
 
@@ -18,7 +19,9 @@ scanner = "postgres_scanner"
 query = "postgres_query"
 
 _INTEGERS = {"smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64(), "oid": pa.int64()}
+_HIGHEST = {"real": "3.4028235e38", "double precision": "1.7976931348623157e308", "numeric": "1e1000"}
 _FLOATS = {"real": pa.float32(), "double precision": pa.float64()}
+_BITS = 64  # from here on a bit string is no bigint, and stays a string
 _TEXTS = re.compile(r"(text|character varying|name)(\(|$)")
 _KNOWN_YEARS = {
     "date": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
@@ -118,35 +121,45 @@ def _field(column: str, kind: str, nullable: bool, title: str, key: bool) -> Fie
     text = f"{q}::text"
     more: dict[str, Any] = {"text": text, "nullable": nullable, "key": key, "title": title}
     if kind in _INTEGERS:
-        return Field(column, kind, f"{q}::bigint" if kind == "oid" else q, _INTEGERS[kind], "number", **more)
+        return Field(column, kind, f"{q}::bigint" if kind == "oid" else q, _INTEGERS[kind], "number", order="value", **more)
     if kind in _FLOATS:
-        return Field(column, kind, f"nullif({q}, 'NaN')", _FLOATS[kind], "number", **more)
+        return Field(column, kind, q, _FLOATS[kind], "number", order="value", highest=_HIGHEST[kind], **more)
     if sized := re.fullmatch(r"numeric\((\d+),(-?\d+)\)", kind):
         return _decimal(column, kind, int(sized[1]), int(sized[2]), more)
+    if (bits := re.fullmatch(r"bit\((\d+)\)", kind)) and int(bits[1]) < _BITS:
+        return Field(column, kind, f"{q}::bigint", pa.int64(), "number", order="none", **{**more, "text": f"{q}::bigint::text"})
     if kind == "boolean":
         return Field(column, kind, q, pa.bool_(), **more)
     if kind == "bytea":
         return Field(column, kind, q, pa.binary(), **more)
     if kind == "date":
-        return Field(column, kind, q, pa.date32(), "day", odd=_outside(q, "date"), **more)
+        return Field(column, kind, q, pa.date32(), "day", order="value", odd=_outside(q, "date"), **more)
     if kind.startswith("timestamp"):
         zoned = kind.endswith("with time zone")
         arrow = pa.timestamp("us", "UTC" if zoned else None)
         odd = _outside(q, "timestamptz" if zoned else "timestamp")
-        return Field(column, kind, q, arrow, "instant" if zoned else "moment", odd=odd, **more)
+        return Field(column, kind, q, arrow, "instant" if zoned else "moment", order="value", odd=odd, **more)
     if _TEXTS.match(kind):
-        return Field(column, kind, q, pa.string(), **{**more, "text": q})
+        return Field(column, kind, q, pa.string(), order="text", **{**more, "text": q})
     if kind.endswith("[]"):
         return Field(column, kind, f"to_json({q})::text", pa.string(), **more)
-    select = f"nullif({q}, 'NaN')::text" if kind == "numeric" else text
-    return Field(column, kind, select, pa.string(), "number" if kind == "numeric" else "text", **more)
+    if kind == "numeric":
+        return Field(column, kind, text, pa.string(), "number", order="value", highest=_HIGHEST[kind], **more)
+    return Field(column, kind, text, pa.string(), order="text" if kind.startswith("character(") else "none", **more)
 
 
 def _decimal(column: str, kind: str, precision: int, scale: int, more: dict[str, Any]) -> Field:
     q = quoted(column)
+    more |= {"order": "value", "highest": _highest(precision, scale)}
     if precision > 38 or not 0 <= scale <= precision:
-        return Field(column, kind, f"nullif({q}, 'NaN')::text", pa.string(), "number", **more)
-    return Field(column, kind, f"nullif({q}, 'NaN')::{kind}", pa.decimal128(precision, scale), "number", **more)
+        return Field(column, kind, more["text"], pa.string(), "number", **more)
+    return Field(column, kind, q, pa.decimal128(precision, scale), "number", odd=f"{q} = 'NaN'", **more)
+
+
+def _highest(precision: int, scale: int) -> str:
+    """The largest number of that type; NaN is above it."""
+    nines = "9" * precision
+    return f"{nines}e{-scale}"
 
 
 def _outside(q: str, kind: str) -> str:
@@ -177,6 +190,25 @@ def literal(text: str) -> str:
 
 def value(field: Field, text: str) -> str:
     return f"{literal(text)}::{field.type}"
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    q = quoted(field.name)
+    if field.type.startswith("bit("):
+        q = field.select
+    if field.family == "number":
+        return (
+            f"{q} IN ({', '.join(f'{number(v)}::numeric' if field.type not in _FLOATS else f'{number(v)}::{field.type}' for v in values)})"
+        )
+    if field.arrow == pa.bool_():
+        return f"{q} IN ({', '.join(str(boolean(v)) for v in values)})"
+    if field.family != "text" or field.text == q:
+        return f"{q} IN ({', '.join(value(field, v) for v in values)})"
+    return f"{field.text} IN ({', '.join(literal(v.rstrip(' ')) for v in values)})"  # a padded column's text has no padding
+
+
+def shaped(column: str, digits: str) -> str:
+    return f"{column}::text ~ {literal('^' + re.sub('[0-9]', '[0-9]', re.escape(digits)) + '$')}"
 
 
 def clock(connection: sa.Connection) -> dt.datetime | None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from connectors.contract import Answer, Batch, Cursor, Pull
 from connectors.database.dialects import Dialect, Field, path, rows
 from connectors.database.expected import first_incomplete
+from connectors.database.marks import refusal
 from connectors.database.window import Window, all_of, earlier, written
 from connectors.patience import paced, steady, within
 from connectors.wording import Who, gone, senseless
@@ -64,7 +65,7 @@ def wanted(database: Database, who: Who, dataset: Dataset, since: Cursor | None)
         names = _named(dataset, by_name)
         if missing := [n for n in dict.fromkeys([*names, *_needed(dataset)]) if n not in by_name]:
             raise gone(who, missing, by_name, f"表 {read.table}", f"the table {read.table}")
-        only = tuple(_only(dialect, by_name[c], values) for c, values in read.only.items())
+        only = tuple(_only(who, dialect, by_name[c], values) for c, values in read.only.items())
         at = read.changes.at if read.changes else read.cursor
         window = _window(database, who, dataset, by_name[at], only, since, session.connection) if at else None
         expected = _expected(dialect, session.connection, read.table, window)
@@ -85,9 +86,15 @@ def _needed(dataset: Dataset) -> list[str]:
     return [*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted, *more]
 
 
-def _only(dialect: Dialect, field: Field, values: tuple[str, ...]) -> str:
-    name = dialect.quoted(field.name) if field.family != "text" or field.text == dialect.quoted(field.name) else field.text
-    return f"{name} IN ({', '.join(dialect.value(field, v) if name != field.text else dialect.literal(v) for v in values)})"
+def _only(who: Who, dialect: Dialect, field: Field, values: tuple[str, ...]) -> str:
+    try:
+        return dialect.among(field, values)
+    except ValueError:
+        raise senseless(
+            who,
+            f"read.only 中 {field.name} 的值 {'、'.join(values)} 不全是类型 {field.type} 的值",
+            f"read.only: not all of {', '.join(values)} are values of {field.name}, whose type is {field.type}",
+        ) from None
 
 
 def _expected(dialect: Dialect, connection: sa.Connection, table: str, window: Window | None) -> int | None:
@@ -105,6 +112,8 @@ def _window(
     read, dialect = dataset.reading, database.dialect
     assert read.table is not None
     table = path(dialect, read.table)
+    if refused := refusal(who, dialect, connection, table, field):
+        raise refused
     last = since.get("value") if since else None
     lower = earlier(last, read.overlap) if last is not None else None
     if last is not None and lower is None:
@@ -116,7 +125,7 @@ def _window(
     bound = None
     like = last or _sample(database, connection, table, field)
     now = dialect.clock(connection) or dt.datetime.now(dt.UTC)
-    ceiling = written(now + _AHEAD, field, like, database.system.timezone)
+    ceiling = written(now + _AHEAD, field, like, database.system.timezone) or field.highest or None
     if read.lag:
         bound = written(now - read.lag, field, like, database.system.timezone)
         if bound is None and like is not None:
@@ -218,7 +227,7 @@ def _batches(
         try:
             yield from reading.stream(sql, fields, size)
             if not limited:
-                end.cursor = _next(database, dataset, reading, ask, counted, since)
+                end.cursor = _next(dataset, reading, ask, counted, since)
         finally:
             reading.close()
 
@@ -250,7 +259,7 @@ def _short(who: Who, seen: int, expected: int) -> SourceUnavailable:
     )
 
 
-def _next(database: Database, dataset: Dataset, reading: Reading, ask: Wanted, counted: Counted, since: Cursor | None) -> Cursor | None:
+def _next(dataset: Dataset, reading: Reading, ask: Wanted, counted: Counted, since: Cursor | None) -> Cursor | None:
     """The largest value seen, and how many rows stood near it, so that a later look can tell whether anything moved."""
     window = ask.window
     if window is None:
@@ -258,17 +267,16 @@ def _next(database: Database, dataset: Dataset, reading: Reading, ask: Wanted, c
     value = counted.upper if counted.upper is not None and counted.forward else window.last
     if value is None:
         return since
-    cursor: Cursor = {"value": value, **_standing(database, reading.one, dataset, ask, value)}
+    cursor: Cursor = {"value": value, **_standing(reading.one, dataset, ask, value)}
     return cursor
 
 
-def _standing(database: Database, one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, Any]:
+def _standing(one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, Any]:
     window = ask.window
     assert window is not None
-    column = database.dialect.quoted(window.field.name)
     standing: dict[str, Any] = {"near": int(one(f"SELECT count(*) AS n FROM {ask.table}{window.near(value, dataset.reading.overlap)}")[0])}
     if window.nulls:
-        standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'{column} IS NULL'])}")[0])
+        standing["nulls"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, f'({window.empty()})'])}")[0])
     for ahead in window.ahead():
         standing["ahead"] = int(one(f"SELECT count(*) AS n FROM {ask.table}{all_of([*window.base, ahead])}")[0])
     return standing
@@ -282,7 +290,7 @@ def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> An
         counted = _look(database, session, Wanted(ask.table, [], ask.window, ask.only, (), None))
         if counted.upper is not None and counted.forward and counted.upper != since["value"]:
             return "changed"
-        now = _standing(database, session.one, dataset, ask, since["value"])
+        now = _standing(session.one, dataset, ask, since["value"])
         if now.get("nulls") or now.get("ahead"):
             return "cannot tell"  # a row without a mark that means anything may have changed
         return "unchanged" if now == {k: since.get(k) for k in now} else "changed"

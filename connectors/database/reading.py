@@ -62,8 +62,8 @@ class Database:
         if reading in self._open:
             self._open.remove(reading)
 
-    def failure(self, error: BaseException, who: Who) -> Exception:
-        return translated(error, who, self.place, password=self.secret.get("password") or "")
+    def failure(self, error: BaseException, who: Who) -> BaseException:
+        return translated(error, who, self.place, self.secret)
 
     def check(self) -> list[Finding]:
         from connectors.database.checking import findings

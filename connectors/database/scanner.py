@@ -72,14 +72,15 @@ class Scanner:
         return tuple(row)
 
     def stream(self, sql: str, fields: list[Field], size: int) -> Iterator[pa.RecordBatch]:
-        columns = ", ".join(f"unhex({_name(f.name)}) AS {_name(f.name)}" if f.hexed else _name(f.name) for f in fields)
+        columns = ", ".join(f"unhex(c{n}) AS c{n}" if f.hexed else f"c{n}" for n, f in enumerate(fields))  # DuckDB is blind to case
+        numbered = ", ".join(f"c{n}" for n in range(len(fields)))
         schema = pa.schema([pa.field(f.name, f.arrow) for f in fields])
-        found = self._con.execute(f"SELECT {columns} FROM {self._dialect.query}('far', {_text(sql)})")
+        found = self._con.execute(f"SELECT {columns} FROM {self._dialect.query}('far', {_text(sql)}) AS far({numbered})")
         try:
             for batch in found.to_arrow_reader(size):
                 if self._dialect.name == "sqlite":
                     batch.validate(full=True)  # SQLite stores any bytes as text
-                yield batch if batch.schema.types == schema.types else _as(batch, schema)
+                yield _as(batch, schema)
         except BaseException:
             self._end()
             raise
@@ -108,7 +109,3 @@ def _text(value: str) -> str:
     if "\x00" in value:
         raise ValueError("NUL in SQL")
     return "'" + value.replace("'", "''") + "'"
-
-
-def _name(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'

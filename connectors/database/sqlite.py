@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,7 +59,7 @@ def _field(column: str, declared: str, notnull: int, pk: int) -> Field:
         return Field(column, kind, made, pa.binary(), text=made, hexed=True, **more)
     real = f"CASE WHEN CAST(CAST({q} AS TEXT) AS REAL) = {q} THEN CAST({q} AS TEXT) ELSE printf('%!.17g', {q}) END"  # 15 digits are what SQLite writes; 17 are needed for some
     text = f"CASE typeof({q}) WHEN 'real' THEN {real} WHEN 'blob' THEN 'x''' || hex({q}) || '''' ELSE CAST({q} AS TEXT) END"
-    return Field(column, kind, text, pa.string(), text=text, **more)
+    return Field(column, kind, text, pa.string(), text=text, order="text", **more)
 
 
 def tables(connection: sa.Connection) -> list[tuple[str, int | None]]:
@@ -92,6 +93,25 @@ def value(field: Field, text: str) -> str:
     if field.type == "(none)" and re.fullmatch(r"-?\d+(\.\d+)?", text):
         return text
     return literal(text)
+
+
+def among(field: Field, values: Sequence[str]) -> str:
+    """As text, and where a number is stored, as a number: 1 is 1.0."""
+    q = quoted(field.name)
+    numbers_ = ", ".join(v for v in values if re.fullmatch(r"[+-]?\d+(\.\d+)?", v))
+    as_text = f"{field.text} IN ({', '.join(map(literal, values))})"
+    return f"({as_text} OR (typeof({q}) IN ('integer', 'real') AND {q} IN ({numbers_})))" if numbers_ else as_text
+
+
+def shaped(column: str, digits: str) -> str:
+    """Numbers among them are no text: SQLite orders them apart, below every text."""
+    return f"(typeof({column}) = 'text' AND {column} GLOB {literal(re.sub('[0-9]', '[0-9]', digits))})"
+
+
+def numbers(connection: sa.Connection, table: str, column: str) -> bool:
+    """Whether every value there is a number, which SQLite compares as one."""
+    kinds = {row[0] for row in rows(connection, f"SELECT DISTINCT typeof({column}) FROM {table}")}
+    return kinds <= {"integer", "real", "null"} and kinds != {"null"}
 
 
 def clock(connection: sa.Connection) -> dt.datetime | None:

@@ -99,14 +99,18 @@ class Window:
 
         Rows dated beyond tomorrow are read every time, like rows without a value: the cursor never gets there.
         """
-        column = self.dialect.quoted(self.field.name)
         if self.last is None and self.before is None:
-            inside = [] if self.nulls else [f"{column} IS NOT NULL"]
+            inside = [] if self.nulls else [f"NOT ({self.empty()})"]
             return all_of([*self.base, *inside])
         inside = [*self._compared(">=", self.lower), *self._compared("<", self.before)]
         inside += self._compared("<=", upper) if upper is not None else ["1 = 0"]
-        either = f"({' AND '.join(inside)})" + (f" OR {column} IS NULL" if self.nulls else "") + "".join(f" OR {a}" for a in self.ahead())
+        either = f"({' AND '.join(inside)})" + (f" OR {self.empty()}" if self.nulls else "") + "".join(f" OR {a}" for a in self.ahead())
         return all_of([*self.base, f"({either})"])
+
+    def empty(self) -> str:
+        """The condition for rows without a cursor value; an empty text is none."""
+        column = self.dialect.quoted(self.field.name)
+        return f"{column} IS NULL OR {column} = ''" if self.field.order == "text" else f"{column} IS NULL"
 
     def ahead(self) -> list[str]:
         """The condition for rows that are dated beyond tomorrow, where the column holds times."""

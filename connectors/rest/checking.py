@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Column, Finding, Found
 from connectors.rest.client import Client
 from connectors.rest.json import Number
+from connectors.rest.latest import Marks
 from connectors.rest.paging import Sheet, sheets
-from connectors.rest.rows import keys_of, sorted_out, written
+from connectors.rest.rows import keys_of, sorted_out
+from connectors.rest.words import NUMBER
 from connectors.wording import Who
 from schemas.errors import SourceError, SourceUnavailable
 from schemas.registration import Dataset, System
@@ -73,11 +75,11 @@ def _sample(client: Client, system: System, dataset: Dataset, window: Mapping[st
 def _window(client: Client, system: System, dataset: Dataset, every: Sheet) -> list[Finding]:
     """Whether the interface heeds the window of time: nothing has changed in the next ten years."""
     since = dataset.reading.since
-    if since is None or not every.rows:
+    if since is None or since.format == NUMBER or not every.rows:
         return []
-    zone = ZoneInfo(system.timezone)
-    begin = dt.datetime.now(zone).replace(tzinfo=None) + dt.timedelta(days=3650)
-    if not _sample(client, system, dataset, {since.lower: written(begin, since.format, zone)}).rows:
+    begin = dt.datetime.now(dt.UTC) + dt.timedelta(days=3650)
+    asked = Marks.of(since, ZoneInfo(system.timezone)).written(int(begin.timestamp()) * 1_000_000)
+    if not _sample(client, system, dataset, {since.lower: asked}).rows:
         return []
     what = f"{Who.of(system, dataset)}.since"
     return [

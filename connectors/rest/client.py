@@ -7,12 +7,14 @@ Numbers keep the text they came with. Nothing that leaves here, errors included,
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
 import re
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -82,12 +84,23 @@ class Client:
         self._tries = tries
         self.until = time.monotonic() + self.limits.patience.total_seconds()
 
+    def unsaid(self) -> AbstractContextManager[None]:
+        """What an answer holds may be a secret of ours: errors that quote one leave it out."""
+        return self._secret.unsaid(self._token)
+
+    def scrub(self, text: str) -> str:
+        return self._secret.scrub(text, self._token)
+
     def close(self) -> None:
         self._token = None
         self._session.close()
 
     def ask(self, who: Who, path: str, params: Mapping[str, str] | None = None) -> Reply:
         """The answer to a GET. `path` may be a whole link, as long as it leads to the same place."""
+        with self._secret.unsaid(self._token):
+            return self._asked(who, path, params)
+
+    def _asked(self, who: Who, path: str, params: Mapping[str, str] | None) -> Reply:
         if path.startswith(("http://", "https://")):
             self._same_place(who, path)
             url = path
@@ -242,8 +255,8 @@ class Client:
             case "api_key":
                 return {options.header or "X-Api-Key": self._known(who, "api_key")}
             case "basic":
-                made = requests.Request("GET", options.url, auth=(self._known(who, "user"), self._known(who, "password"))).prepare()
-                return {"Authorization": made.headers["Authorization"]}
+                pair = f"{self._known(who, 'user')}:{self._known(who, 'password')}"  # in UTF-8 (RFC 7617): requests knows Latin-1 only
+                return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
             case "bearer":
                 token = self._known(who, "token")
             case "token":
@@ -313,10 +326,7 @@ class Client:
 
     def _clean(self, said: str) -> str:
         """What the far side said, without secrets, long numbers (a person's, perhaps) and length."""
-        secret = self._secret
-        for value in (secret.password, secret.token, secret.api_key, self._token):
-            if value:
-                said = said.replace(value, "***")
+        said = self.scrub(said)
         return re.sub(r"\d{7,}[\dXx]?", "***", said)[:200]
 
     def _quoted(self, body: Any) -> str:

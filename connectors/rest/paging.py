@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 from connectors.rest.client import Reply
 from connectors.rest.json import held
@@ -18,6 +19,8 @@ from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
 from schemas.reading import Read
 
+MOST_PAGES = 100_000  # of one read; a registration cannot raise it
+_MOST_EMPTY = 100  # pages without a row that lead to another one
 _COUNTED = ("page", "offset")
 
 Ask = Callable[[str, Mapping[str, str] | None], Reply]
@@ -37,11 +40,11 @@ def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int 
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
     page: Page = read.page
     wanted = min(size or page.rows, page.rows)
-    link: str | None = str(read.path)
+    link = str(read.path)
     asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}
-    received, before, seen = 0, list[Any](), set[str]()
+    received, before, seen, empty = 0, list[Any](), set[str](), 0
     number = _start(page)
-    while link is not None:
+    for _ in range(MOST_PAGES):
         reply = ask(link, asked)
         rows, total = _rows(who, read, reply), _total(who, page, read, reply)
         if rows and rows == before:
@@ -49,7 +52,7 @@ def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int 
         before = rows
         received += len(rows)
         following = _following(who, page, reply)
-        full = received < total if total is not None else len(rows) >= wanted
+        full = received < total if total is not None else bool(rows)  # fewer than asked for may be all it gives at a time
         yield Sheet(rows, total, reply, following is None and not (page.kind in _COUNTED and full))
         if page.kind in _COUNTED:
             if not rows or (total is not None and received >= total):
@@ -62,7 +65,11 @@ def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int 
         if following in seen:
             raise _circles(who, page, received)
         seen.add(following)
-        link, asked = (following, None) if page.kind == "link" else (link, {**(asked or {}), page.number: following})
+        empty = 0 if rows else empty + 1
+        if empty > _MOST_EMPTY:
+            break
+        link, asked = (following, None) if _is_address(page, following) else (link, {**(asked or {}), page.number: following})
+    raise _circles(who, page, received)
 
 
 def _start(page: Page) -> int:
@@ -102,10 +109,10 @@ def _total(who: Who, page: Page, read: Read, reply: Reply) -> int | None:
 
 
 def _following(who: Who, page: Page, reply: Reply) -> str | None:
-    """The cursor or link of the next piece; absent, empty, null or false is the end."""
-    if page.kind == "link":
+    """The cursor or address of the next piece; absent, empty, null or false is the end."""
+    if page.kind == "link" and page.next is None:
         return reply.following
-    if page.kind != "cursor":
+    if page.kind not in ("cursor", "link"):
         return None
     if page.next is None:
         raise senseless(who, "page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next")
@@ -113,7 +120,14 @@ def _following(who: Who, page: Page, reply: Reply) -> str | None:
         found = held(reply.body, page.next)
     except KeyError:
         return None
-    return str(found) if isinstance(found, str) and found else None
+    if not isinstance(found, str) or not found:
+        return None
+    return urljoin(reply.url, found) if page.kind == "link" else str(found)
+
+
+def _is_address(page: Page, following: str) -> bool:
+    """Whether the next piece is asked for by its whole address, which holds every parameter."""
+    return page.kind == "link" or following.startswith(("http://", "https://"))
 
 
 def _shape(who: Who, path: str, zh: str, en: str, have: list[str]) -> SourceChanged:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,8 +21,9 @@ from connectors.contract import Answer, Cursor, Finding, Found
 from connectors.patience import paced
 from connectors.rest import checking
 from connectors.rest.client import Client
+from connectors.rest.latest import Latest, Marks, Mixed
 from connectors.rest.paging import Sheet, sheets
-from connectors.rest.rows import Latest, Tally, batch, column, keys_of, moment, sorted_out, written
+from connectors.rest.rows import Tally, batch, column, keys_of, sorted_out
 from connectors.rest.words import RestConnection
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
@@ -36,6 +37,7 @@ from schemas.secrets import Secret
 class _Begun:
     """A read whose first page is there; a probe leaves it to the pull that follows."""
 
+    who: Who
     dataset: Dataset
     since: Cursor | None
     window: Mapping[str, str]
@@ -57,10 +59,15 @@ class Rest:
         self._begun: _Begun | None = None
 
     def check(self) -> list[Finding]:
-        return checking.findings(self.client, self.system)
+        clean = self.client.scrub
+        return [
+            replace(f, zh=clean(f.zh), en=clean(f.en), next_zh=clean(f.next_zh), next_en=clean(f.next_en))
+            for f in checking.findings(self.client, self.system)
+        ]
 
     def discover(self) -> list[Found]:
-        return checking.found(self.client, self.system)
+        with self.client.unsaid():
+            return checking.found(self.client, self.system)
 
     def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:  # noqa: ARG002
         return None  # an interface hands out rows; a complete read costs the same
@@ -76,13 +83,14 @@ class Rest:
         read = dataset.reading
         if not since or "seen" not in since or not read.since:
             return "cannot tell"
-        begun = self._begun = self._begin(Who.of(self.system, dataset), dataset, since)
+        with self.client.unsaid():
+            begun = self._begun = self._begin(Who.of(self.system, dataset), dataset, since)
         first = begun.first
         if not first.last:
             return "cannot tell"
         rows, _ = sorted_out(first.rows, 0)
         latest = self._latest(dataset, since)
-        latest.add(rows, column(rows, str(read.cursor)))
+        _see(latest, begun.who, read, rows, column(rows, str(read.cursor)))
         return "unchanged" if latest.digest() == since["seen"] and latest.value == since["value"] else "changed"
 
     def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:  # noqa: ARG002
@@ -90,25 +98,29 @@ class Rest:
         who = Who.of(self.system, dataset)
         since = since if read.since else None  # without a window it is a complete read
         begun, self._begun = self._begun, None
-        if begun is None or begun.dataset is not dataset or begun.since != since:
-            begun = self._begin(who, dataset, since)
-        rows, _ = sorted_out(begun.first.rows, 0)
-        if rows:
-            self._shape(who, begun, keys_of(rows))
+        with self.client.unsaid():
+            if begun is None or begun.dataset is not dataset or begun.since != since:
+                begun = self._begin(who, dataset, since)
+            rows, _ = sorted_out(begun.first.rows, 0)
+            if rows:
+                self._shape(who, begun, keys_of(rows))
         needed = _needed(read)
         names = list(dataset.columns) or [n for n in keys_of(rows) if n in needed or n not in dataset.ignore] or needed
         pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()))
         pull.batches = paced(
-            self._batches(who, begun, pull), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
+            self._unsaid(self._batches(who, begun, pull)), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
         )
         return pull
 
+    def _unsaid(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        with self.client.unsaid():
+            yield from batches
+
     def _batches(self, who: Who, begun: _Begun, pull: Pull) -> Iterator[Batch]:
         dataset, since, read = begun.dataset, begun.since, begun.dataset.reading
-        latest = self._latest(dataset, since) if read.cursor else None
+        latest = self._latest(dataset, since) if read.since else None
         tally, stated, received, shaped = Tally(read.key), 0, 0, bool(begun.first.rows)
-        known = {*pull.schema.names, *dataset.ignore}
-        new: dict[str, None] = {}
+        schema, new = pull.schema, dict[str, None]()
         for sheet in begun.sheets():
             rows, rejects = sorted_out(sheet.rows, received)
             received += len(sheet.rows)
@@ -117,15 +129,18 @@ class Rest:
             if rows and not shaped:
                 self._shape(who, begun, names)
                 shaped = True
-            new |= dict.fromkeys(n for n in names if n not in known)
-            made = batch(rows, pull.schema)
+            if more := [n for n in names if n not in schema.names and n not in dataset.ignore]:
+                new |= dict.fromkeys(more)
+                if dataset.raw is not None:
+                    schema = pa.schema([*schema, *((n, pa.string()) for n in more)])
+            made = batch(rows, schema)
             tally.add(made)
             tally.unreadable += rejects.num_rows if rejects else 0
             if latest and rows:
-                latest.add(rows, made.column(str(read.cursor)))
+                _see(latest, who, read, rows, made.column(str(read.cursor)))
             yield Batch(_only(made, read), "", rejects)
-        self._complete(who, begun, pull.schema, tally, stated)
-        if new:
+        self._complete(who, begun, schema, tally, stated)
+        if new and dataset.raw is None:
             pull.notes["unmapped"] = sorted(new)
         if since is None:
             pull.whole = frozenset({""})
@@ -140,7 +155,7 @@ class Rest:
         self.client.begin()
         window = self._window(who, dataset.reading, since)
         pages = self._sheets(who, dataset.reading, window)
-        return _Begun(dataset, since, window, next(pages), pages)
+        return _Begun(who, dataset, since, window, next(pages), pages)
 
     def _sheets(self, who: Who, read: Read, window: Mapping[str, str], size: int | None = None) -> Generator[Sheet, None, None]:
         return sheets(who, read, {**read.params, **window}, lambda path, params: self.client.ask(who, path, params), size)
@@ -149,25 +164,28 @@ class Rest:
         """From the last value seen, less the overlap, up to now, less the lag; fixed before anything is read."""
         if not since or not read.since:
             return {}
-        form, value = read.since.format, str(since["value"])
-        at = moment(value, form, self.zone)
-        if at is None and not value.isdigit():
-            raise SourceChanged(
-                f"{who}: 更新时间列 {read.cursor} 的值不是时间，无法作为 {read.since.lower}",
-                f"{who}: the value of {read.cursor} is no time and cannot be used for {read.since.lower}",
-                next_zh="核对 read.cursor 和 read.since.format",
-                next_en="check read.cursor and read.since.format",
-            )
-        window = {read.since.lower: written(at - read.overlap, form, self.zone) if at else value}
-        if read.since.upper and at:
-            window[read.since.upper] = written(self._now() - read.lag, form, self.zone)
+        marks, value = self._marks(read), str(since["value"])
+        order = marks.order(value)
+        if order is None:
+            raise _orderless(who, read)
+        kind, at = order
+        if kind == "number":
+            return {read.since.lower: str(at)}
+        window = {read.since.lower: marks.written(at - read.overlap // dt.timedelta(microseconds=1))}
+        if read.since.upper:
+            until = self._now() - read.lag - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+            window[read.since.upper] = marks.written(until // dt.timedelta(microseconds=1))
         return window
 
+    def _marks(self, read: Read) -> Marks:
+        return Marks.of(read.since, self.zone)
+
     def _now(self) -> dt.datetime:
-        return dt.datetime.now(self.zone).replace(tzinfo=None)
+        return dt.datetime.now(dt.UTC)
 
     def _latest(self, dataset: Dataset, since: Cursor | None) -> Latest:
-        return Latest(dataset.reading, self.zone, self._now(), since["value"] if since else None, dataset.columns)
+        read = dataset.reading
+        return Latest(self._marks(read), read.overlap, self._now(), str(since["value"]) if since else None, dataset.columns)
 
     def _complete(self, who: Who, begun: _Begun, schema: pa.Schema, tally: Tally, stated: int) -> None:
         """All rows came that there are said to be. Raises SourceUnavailable when rows slipped between two pages.
@@ -212,6 +230,22 @@ def _only(rows: pa.RecordBatch, read: Read) -> pa.RecordBatch:
     for name, values in read.only.items():
         rows = rows.filter(pc.is_in(rows.column(name), pa.array(values, pa.string())))
     return rows
+
+
+def _see(latest: Latest, who: Who, read: Read, rows: list[dict[str, Any]], values: pa.Array) -> None:
+    try:
+        latest.add(rows, values)
+    except Mixed:
+        raise _orderless(who, read) from None
+
+
+def _orderless(who: Who, read: Read) -> SourceChanged:
+    return SourceChanged(
+        f"{who}: 更新时间列 {read.cursor} 的值没有统一的次序（既有时间又有数字，或两者都不是），不能用作增量列",
+        f"{who}: the values of the cursor column {read.cursor} have no one order (times beside numbers, or neither)",
+        next_zh="核对 read.cursor 和 read.since.format；接口没有可靠的更新时间的，去掉 cursor 和 since，每次全量读取",
+        next_en="check read.cursor and read.since.format; without a reliable change time drop cursor and since and read it whole",
+    )
 
 
 def _short(who: Who, stated: int, tally: Tally) -> SourceUnavailable:

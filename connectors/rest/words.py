@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,9 @@ from schemas.documents import Closed, wrong
 from schemas.forms import Texts
 from schemas.kinds import Kind
 from schemas.reading import Connection, Read
+
+EPOCH = {"seconds": 1_000_000, "milliseconds": 1000}  # words for since.format, and their unit in microseconds
+NUMBER = "number"  # a word for since.format: the marks are counted, not dated
 
 
 class Ok(Closed):
@@ -72,7 +76,7 @@ class Page(Closed):
     rows: int = Field(default=500, ge=1, le=100_000)
     start: int = 1
     total: str | None = None  # where the answer says how many there are
-    next: str | None = None  # where the answer says the next cursor
+    next: str | None = None  # where the answer says the next cursor, or holds the next page's address
 
 
 class Since(Closed):
@@ -80,7 +84,21 @@ class Since(Closed):
 
     lower: str
     upper: str | None = None
-    format: str = "%Y-%m-%d %H:%M:%S"
+    format: str = "%Y-%m-%d %H:%M:%S"  # as the interface takes it; also seconds, milliseconds, number
+    zone: str | None = None  # of a format that tells none; the system's time zone otherwise, UTC where it ends in Z
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.zone and self.zone not in available_timezones():
+            raise wrong("没有这个时区；例如 UTC、Asia/Shanghai", "no such time zone; for example UTC", "zone", found=self.zone)
+        if "%" not in self.format and self.format not in (*EPOCH, NUMBER):
+            allowed = ", ".join((*EPOCH, NUMBER))
+            raise wrong(
+                f"不是时间格式；可写 %Y-%m-%d %H:%M:%S 这样的格式，或 {allowed}",
+                f"is no form of a time; write one such as %Y-%m-%d %H:%M:%S, or {allowed}",
+                "format", found=self.format,
+            )  # fmt: skip
+        return self
 
 
 class RestRead(Read):
@@ -98,6 +116,8 @@ class RestRead(Read):
             raise wrong("page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next", "page")
         if self.since and not self.cursor:
             raise wrong("since 须与 cursor（更新时间列）一起写", "since needs cursor, the column of the change time", "since")
+        if self.since and self.since.format == NUMBER and (self.overlap or self.lag):
+            raise wrong("since.format: number 不能与 overlap、lag 一起写", "since.format: number goes without overlap and lag", "since")
         if self.whole not in (None, "all"):
             raise wrong("rest 只能写 whole: all", "rest knows only whole: all", "whole")
         return self

@@ -7,9 +7,25 @@
 Each asks only what is due. A kill between two steps, a changed mapping and a sync by hand are the same ordinary case.
 """
 
-from orchestration.routes.delivering import Delivered, collect, deliver
+from orchestration.routes.delivering import Delivered, Plan, collect, compare, deliver, docked, plan
 from orchestration.routes.opened import Hub, Tell
 from orchestration.routes.publishing import Published, publish
 from orchestration.routes.syncing import Outcome, Synced, build, sync
 
-__all__ = ["Delivered", "Hub", "Outcome", "Published", "Synced", "Tell", "build", "collect", "deliver", "publish", "sync"]
+__all__ = [
+    "Delivered",
+    "Hub",
+    "Outcome",
+    "Plan",
+    "Published",
+    "Synced",
+    "Tell",
+    "build",
+    "collect",
+    "compare",
+    "deliver",
+    "docked",
+    "plan",
+    "publish",
+    "sync",
+]

@@ -12,6 +12,7 @@ from ledger.opening import open_ledger
 from schemas import home as homes
 from schemas.city import City, read_city
 from schemas.errors import HubError, Unforeseen
+from warehouse import space
 from warehouse.lake import Lake
 
 log = logging.getLogger("lianshu")
@@ -32,6 +33,7 @@ class Hub:
         home = home or homes.home()
         hub = cls(home, city or read_city(), Lake(home), open_ledger(home))
         hub.ledger.mend(hub.lake.committed())
+        hub.lake.sweep(alive=hub.ledger.open_runs())
         return hub
 
     def close(self) -> None:
@@ -50,6 +52,9 @@ def silent(step: str, name: str, **facts: Any) -> None:
 
 
 def unforeseen(what: str, doing_zh: str, doing_en: str, error: Exception) -> HubError:
+    """A full disk, or a fault of ours."""
+    if full := space.full(error, homes.home()):
+        return full
     kind = type(error).__name__
     return Unforeseen(
         f"{what}: {doing_zh}时出现未预料的错误（{kind}），详情见枢纽日志",

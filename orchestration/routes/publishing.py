@@ -15,7 +15,7 @@ from typing import Any
 from orchestration.routes.opened import Hub, Tell, silent, unforeseen
 from orchestration.routes.syncing import build
 from schemas.errors import HubError, Moved
-from warehouse import editions, made, normalise, shared
+from warehouse import editions, guards, made, normalise, shared
 
 log = logging.getLogger("lianshu")
 
@@ -29,8 +29,12 @@ class Published:
     edition: Any = None
 
 
-def publish(hub: Hub, *, tell: Tell = silent, audiences: Iterable[str] = ("analyst",), confirmed: bool = False) -> Published:
+def publish(
+    hub: Hub, *, tell: Tell = silent, audiences: Iterable[str] = ("analyst",), confirmed: bool = False, full: bool = False
+) -> Published:
     """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled.
+
+    What has changed decides what is worked out anew; `full`: everything, and nothing else must come of it.
 
     A record type or derived table that fails stays as it was, and the others go on.
     """
@@ -41,9 +45,9 @@ def publish(hub: Hub, *, tell: Tell = silent, audiences: Iterable[str] = ("analy
         status = "failed"
         try:
             with hub.lake.stage(run) as folder:
-                _share(hub, published, run, folder, tell, confirmed=confirmed)
+                _share(hub, published, run, folder, tell, confirmed=confirmed, full=full)
             for audience in audiences:
-                published.edition = _edition(hub, audience, run, tell)
+                published.edition = _edition(hub, audience, run, tell, full=full)
             status = "failed" if published.failed else "done"
         finally:
             hub.ledger.finish_run(run, status, next(iter(published.failed.values()), None))
@@ -70,19 +74,20 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
                 log.info("%s is being synced; it is published next time", system.path)
 
 
-def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool) -> None:
-    agreed = hub.ledger.agreements()
-    for name, made_from in shared.due(hub.lake, hub.city, agreed).items():
+def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool, full: bool) -> None:
+    agreed, stood = hub.ledger.agreements(), made.newest(hub.lake, "shared")
+    for name, made_from in shared.due(hub.lake, hub.city, agreed, full=full).items():
         tell("share", name)
-        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder))
+        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full))
         if prepared:
-            (published.refused if prepared.refused and not confirmed else published.tables)[name] = prepared
+            believed = confirmed or not prepared.refused or guards.decided(hub.lake, made_from, stood.get(name, made.Made()).made_from)
+            (published.tables if believed else published.refused)[name] = prepared
     if published.tables:
         with hub.lake.writing("publish", run=run) as tx:
             for prepared in published.tables.values():
                 shared.write(tx, prepared, run)
     for name, (derived, sql) in hub.city.derived.items():
-        states = shared.due_derived(hub.lake, derived, sql)
+        states = shared.due_derived(hub.lake, derived, sql, full=full)
         if states:
             tell("derive", name)
             prepared = _prepared(published, name, tell, partial(shared.prepare_derived, hub.lake, derived, sql, states, folder))
@@ -110,9 +115,9 @@ def _prepared(published: Published, name: str, tell: Tell, make: Callable[[], sh
     return None
 
 
-def _edition(hub: Hub, audience: str, run: str, tell: Tell) -> Any:
-    if not editions.due(hub.lake, hub.city, audience):
+def _edition(hub: Hub, audience: str, run: str, tell: Tell, *, full: bool) -> Any:
+    if not full and not editions.due(hub.lake, hub.city, audience):
         return None
     tell("edition", audience)
     confirmed = {name: when for name, (when, _) in hub.ledger.confirmed().items()}
-    return editions.export(hub.lake, hub.city, hub.home, audience, run, confirmed=confirmed)
+    return editions.export(hub.lake, hub.city, hub.home, audience, run, confirmed=confirmed, full=full)

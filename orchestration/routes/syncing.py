@@ -19,7 +19,7 @@ from orchestration.routes.opened import Hub, Tell, silent, unforeseen
 from schemas.errors import AccountRefused, HubError, SystemUnreachable
 from schemas.registration import Dataset, System
 from schemas.remarks import Remark, from_json
-from warehouse import landing, made, normalise, quality, staging, suites
+from warehouse import guards, landing, made, mapping, normalise, quality, space, staging, suites
 from warehouse.landing import Changes, Landed
 from warehouse.normalise import Candidate
 from warehouse.quality import Verdict
@@ -69,14 +69,19 @@ def sync(
     with hub.lake.sole(system.code):
         run = hub.ledger.start_run("sync", system.path, run=run)
         outcomes = {n: Outcome(system.table(n)) for n in names}
-        status = "failed"
+        status, stopped = "failed", None
         try:
             with hub.lake.stage(run) as folder:
                 _pull(hub, system, outcomes, run, folder, tell, again=again)
             _build(hub, system, outcomes, run, tell)
             status = "failed" if any(o.error for o in outcomes.values()) else "done"
+        except Exception as error:
+            stopped = space.full(error, hub.home)
+            if stopped:
+                raise stopped from error
+            raise
         finally:
-            first = next((o.error for o in outcomes.values() if o.error), None)
+            first = stopped or next((o.error for o in outcomes.values() if o.error), None)
             hub.ledger.finish_run(run, status, first)
         hub.ledger.looked(run, {o.table: Ended(o.error, o.station, o.remarks) for o in outcomes.values()})
         hub.lake.tidy()
@@ -149,7 +154,11 @@ def _stage(
     if since is not None and connector.probe(dataset, since) == "unchanged":
         return None
     pull = connector.pull(dataset, since)
-    incoming = staging.stage(pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run)
+    landed = hub.lake.columns("landing", outcome.table)
+    incoming = staging.stage(
+        pull, dataset.reading.key, folder / f"{outcome.table}.incoming.parquet", number=before.number + 1, run=run,
+        landed=landed, numbers=landing.numbers(hub.lake, outcome.table, dataset.reading.key, landed),
+    )  # fmt: skip
     outcome.notes = incoming.notes
     outcome.remarks += incoming.remarks
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
@@ -186,7 +195,10 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
     ]
     for name, outcome in outcomes.items():
         last = done.get(outcome.table)
-        outcome.accepted = bool(last) and name not in waiting and last == _latest(last, blocked.get(outcome.table))
+        newest = _latest(last, blocked.get(outcome.table))
+        outcome.accepted = bool(last) and name not in waiting and last == newest
+        if newest and newest != last and name not in waiting:  # what is blocked says so until somebody decides
+            outcome.verdict = quality.last(hub.lake.cursor(), outcome.table, newest.run)
     if not waiting:
         return
     with hub.lake.stage(f"{run}.build") as folder:
@@ -217,6 +229,9 @@ def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made
     try:
         suite = suites.suite(hub.city, system, name)
         suites.save(suite, hub.home / "suites")
+        mapping.points_at_what_is_landed(system, name, hub.lake.columns("landing", outcome.table))
+        if before.definition != normalise.definition(hub.city, system.datasets[name]):
+            mapping.keeps_its_samples(hub.city, system, name)
         candidate = normalise.build(hub.lake, hub.city, system, name, before, landed, folder)
         con = hub.lake.cursor()
         outcome.verdict = quality.check(
@@ -226,7 +241,7 @@ def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made
             last_rows=before.rows if before.number else None,
             step=candidate.step,
             before=quality.last(con, candidate.table, before.run) if candidate.step else None,
-        )
+        ).beside(guards.results(con, system.datasets[name], candidate))
     except HubError as error:  # a registration's own mistake
         return error
     except Exception as error:

@@ -125,6 +125,13 @@ PAGES = {
 INCREMENTAL = {"cursor": "t", "since": {"lower": "from", "upper": "to"}, "overlap": "10 minutes"}
 
 
+WHEN = "2026-03-01 08:{:02d}:00"
+
+
+def timed(*minutes: int) -> list[dict]:
+    return [{"id": f"{n:04d}", "name": f"甲{n}", "t": WHEN.format(n)} for n in minutes]
+
+
 def system(read: dict | None = None, limits: dict | None = None, **dataset: object) -> System:
     given = {
         "record": "person",

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from schemas.errors import RegistrationError
 from tests import services
 from tests.connectors.database_sides import File, read, system
 
@@ -28,12 +29,12 @@ def both(service):
 POSTGRES = {  # type: (two values, Arrow type, what arrives)
     "smallint": ("-32768", "32767", pa.int16(), -32768, 32767),
     "bigint": ("-9223372036854775808", "9223372036854775807", pa.int64(), -(2**63), 2**63 - 1),
-    "numeric(12,2)": ("-1234567890.12", "'NaN'", pa.decimal128(12, 2), Decimal("-1234567890.12"), None),
+    "numeric(12,2)": ("-1234567890.12", "0", pa.decimal128(12, 2), Decimal("-1234567890.12"), Decimal("0.00")),
     "numeric(38,10)": ("1234567890123456789012345678.0123456789", "0", pa.decimal128(38, 10), Decimal("1234567890123456789012345678.0123456789"), Decimal("0E-10")),
-    "numeric": ("123456789012345678901234567890.000100", "'NaN'", pa.string(), "123456789012345678901234567890.000100", None),
+    "numeric": ("123456789012345678901234567890.000100", "'NaN'", pa.string(), "123456789012345678901234567890.000100", "NaN"),
     "numeric(60,2)": ("1234567890123456789012345678901234567890.12", "1", pa.string(), "1234567890123456789012345678901234567890.12", "1.00"),
-    "real": ("1.1", "'NaN'", pa.float32(), 1.100000023841858, None),
-    "double precision": ("0.1", "'NaN'", pa.float64(), 0.1, None),
+    "real": ("1.1", "'Infinity'", pa.float32(), 1.100000023841858, float("inf")),
+    "double precision": ("0.1", "'-Infinity'", pa.float64(), 0.1, float("-inf")),
     "money": ("'12.34'", "0", pa.string(), "$12.34", "$0.00"),
     "text": ("'𠮷😀''\"\\ \n,'", "''", pa.string(), "𠮷😀'\"\\ \n,", ""),
     "varchar(20)": ("'  两边 '", "'%s %(x)s'", pa.string(), "  两边 ", "%s %(x)s"),
@@ -53,7 +54,7 @@ POSTGRES = {  # type: (two values, Arrow type, what arrives)
     "jsonb": ("'{\"b\":1,\"a\":12345678901234567890}'", "'null'", pa.string(), '{"a": 12345678901234567890, "b": 1}', "null"),
     "int[]": ("'{1,NULL,3}'", "'{{1,2},{3,4}}'", pa.string(), "[1,null,3]", "[[1,2],[3,4]]"),
     "text[]": ("array['a,\"b','𠮷']", "'{}'", pa.string(), '["a,\\"b","𠮷"]', "[]"),
-    "bit(4)": ("B'0101'", "B'1111'", pa.string(), "0101", "1111"),
+    "bit(4)": ("B'0101'", "B'1111'", pa.int64(), 5, 15),
     "bit varying": ("B'1'", "B''", pa.string(), "1", ""),
     "inet": ("'10.0.0.1/8'", "'::1'", pa.string(), "10.0.0.1/8", "::1/128"),
     "point": ("'(1.5,2)'", "'(0,0)'", pa.string(), "(1.5,2)", "(0,0)"),
@@ -98,6 +99,7 @@ def test_every_postgresql_type_arrives_the_same_by_both_paths(postgres):
 @pytest.mark.parametrize(
     ("kind", "odd", "plain", "shown"),
     [
+        ("numeric(12,2)", "NaN", "1.50", "NaN"),
         ("date", "infinity", "2024-01-01", "infinity"),
         ("date", "0044-03-15 BC", "2024-01-01", "0044-03-15 BC"),
         ("timestamp", "-infinity", "2024-01-01 00:00:00", "-infinity"),
@@ -123,8 +125,9 @@ MARIADB = {
     "decimal(65,2)": ("123456789012345678901234567890123456789012.01", "0", pa.string(), "123456789012345678901234567890123456789012.01", "0.00"),
     "float": ("1.1", "0", pa.float32(), 1.100000023841858, 0.0),
     "double": ("0.1", "1e300", pa.float64(), 0.1, 1e300),
-    "bit(1)": ("b'1'", "b'0'", pa.string(), "1", "0"),
-    "bit(6)": ("b'000101'", "0", pa.string(), "000101", "000000"),
+    "bit(1)": ("b'1'", "b'0'", pa.uint64(), 1, 0),
+    "bit(6)": ("b'000101'", "0", pa.uint64(), 5, 0),
+    "bit(64)": ("18446744073709551615", "0", pa.uint64(), 2**64 - 1, 0),
     "char(5)": ("'ab'", "''", pa.string(), "ab", ""),
     "varchar(30)": ("'𠮷😀''\\\\ %s'", "''", pa.string(), "𠮷😀'\\ %s", ""),
     "text": ("concat('a', char(0), 'b')", "'\n,'", pa.string(), "a\x00b", "\n,"),
@@ -184,3 +187,66 @@ def test_what_sqlite_holds_comes_as_exact_text(tmp_path):
     assert [found[k]["s"] for k in "124"] == ["𠮷😀'\"", "a\x00b", "%s"]
     assert [found[k]["d"] for k in "12"] == ["0000-00-00", "20240101"]
     assert [found[k]["b"] for k in "1234"] == [b"\x00\xff", b"", None, b"text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "asked"),
+    [
+        ("boolean", "true", "1"),
+        ("boolean", "true", "是"),
+        ("numeric(12,2)", "1", "1"),
+        ("numeric(12,2)", "1.50", "1.5"),
+        ("char(5)", "'ab'", "ab"),
+        ("char(5)", "'ab'", "ab   "),
+        ("bit(8)", "B'00000101'", "5"),
+        ("integer", "7", "7.0"),
+        ("real", "1.5", "1.50"),
+        ("date", "'2024-01-01'", "2024-01-01"),
+        ("uuid", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    ],
+)
+def test_postgresql_chooses_rows_by_value_and_not_by_print(postgres, kind, stored, asked):
+    postgres.run("DROP TABLE IF EXISTS t", f"CREATE TABLE t (id int, c {kind})", f"INSERT INTO t VALUES (1, {stored}), (2, NULL)")
+    assert read(postgres, system({"key": ["id"], "only": {"c": [asked]}}))[0].column("id").to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "asked", "found"),
+    [
+        ("bit(8)", "5", "5", [1]),
+        ("bit(1)", "1", "1", [1]),
+        ("tinyint(1)", "1", "true", [1]),
+        ("decimal(12,2)", "1", "1", [1]),
+        ("char(5)", "'ab'", "ab", [1]),
+        ("varchar(5)", "'ab'", "AB", []),
+        ("varchar(5) character set gbk", "'汉'", "汉", [1]),
+        ("date", "'2024-01-01'", "2024-01-01", [1]),
+        ("double", "1.5", "1.50", [1]),
+    ],
+)
+def test_mariadb_chooses_rows_by_value_and_not_by_print(mariadb, kind, stored, asked, found):
+    mariadb.run("DROP TABLE IF EXISTS t", f"CREATE TABLE t (id int, c {kind})", f"INSERT INTO t VALUES (1, {stored}), (2, NULL)")
+    assert read(mariadb, system({"key": ["id"], "only": {"c": [asked]}}))[0].column("id").to_pylist() == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "asked", "found"),
+    [
+        ("REAL", "1", "1", 1),
+        ("", "'1'", "1", 1),
+        ("INT", "1", "1.0", 1),
+        ("TEXT COLLATE NOCASE", "'ab'", "AB", 0),
+        ("TEXT", "'01'", "1", 0),
+    ],
+)
+def test_sqlite_chooses_rows_by_value_and_not_by_print(tmp_path, kind, stored, asked, found):
+    file = File(tmp_path / "t.sqlite")
+    file.run(f"CREATE TABLE t (id int, c {kind})", f"INSERT INTO t VALUES (1, {stored}), (2, NULL)")
+    assert read(file, system({"key": ["id"], "only": {"c": [asked]}}))[0].num_rows == found
+
+
+def test_a_filter_that_is_no_value_of_its_column_is_the_registrations_fault(postgres, mariadb):
+    for service in (postgres, mariadb):
+        service.run("DROP TABLE IF EXISTS t", "CREATE TABLE t (id int)")
+        with pytest.raises(RegistrationError, match="only"):
+            read(service, system({"key": ["id"], "only": {"id": ["x"]}}))

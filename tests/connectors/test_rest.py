@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from zoneinfo import ZoneInfo
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import SourceChanged, SourceUnavailable
-from tests.connectors.paper_interface import INCREMENTAL, PAGES, interface, opened, read, system
-
-WHEN = "2026-03-01 08:{:02d}:00"
+from tests.connectors.paper_interface import INCREMENTAL, PAGES, WHEN, interface, opened, read, system, timed
 
 
 def rows(count: int, **more: object) -> list[dict]:
     return [{"id": f"{n:04d}", "name": f"甲{n}", **more} for n in range(count)]
-
-
-def timed(*minutes: int) -> list[dict]:
-    return [{"id": f"{n:04d}", "name": f"甲{n}", "t": WHEN.format(n)} for n in minutes]
 
 
 def plain(found: list[dict]) -> list[dict]:
@@ -263,6 +254,74 @@ def test_raw_takes_every_column_but_the_ignored(far):
     assert got == [{"id": "1", "a": "1", "b": None}, {"id": "2", "a": None, "b": "3"}]
 
 
+def test_raw_takes_a_field_first_seen_on_a_later_page(far):
+    far.rows = [{"id": f"{n}", **({"phone": f"0394-{n}"} if n > 3 else {}), **({"name": "x"} if n in (0, 4) else {})} for n in range(6)]
+    of = system({"page": {**PAGES["page"], "rows": 2}}, raw="不进入共享库")
+    got, pull = read(opened(far, of), of)
+    assert [{k: v for k, v in row.items() if v is not None} for row in got] == far.rows
+    assert pull.whole == {""}
+
+
+def test_a_row_that_stands_twice_is_known_again_when_its_page_had_fewer_columns(far):
+    far.rows = [{"id": "1"}, {"id": "1"}, {"id": "2"}, {"id": "3", "more": "x"}]
+    of = system({"page": {**PAGES["page"], "rows": 3}}, raw="不进入共享库")
+    got, _ = read(opened(far, of), of)
+    assert [r["id"] for r in got] == ["1", "1", "2", "3"]
+
+
+def test_pages_smaller_than_asked_for_are_read_to_the_end_and_a_probe_does_not_stop_at_the_first(far):
+    far.rows, far.cap = timed(0, 1), 2
+    of = system({**INCREMENTAL, "page": {"kind": "page", "rows": 100}})
+    _, first = read(opened(far, of), of)
+    far.rows += timed(2)  # on the second page of the window
+    assert opened(far, of).probe(of.datasets["person"], first.cursor) != "unchanged"
+    assert len(read(opened(far, of), of, first.cursor)[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [("cursor", "{url}/rows?page={n}"), ("link", "{url}/rows?page={n}"), ("link", "?page={n}"), ("link", "/rows?page={n}")],
+)
+def test_the_next_pages_address_in_the_body_is_followed(far, kind, address):
+    far.rows = rows(5)
+
+    def answer(path, query, headers, body):
+        page = int(query.get("page") or 1)
+        following = address.format(url=far.url, n=page + 1) if page < 3 else None
+        return 200, {}, {"data": {"next": following, "list": far.rows[(page - 1) * 2 : page * 2]}}
+
+    far.answer = answer
+    of = system({"page": {"kind": kind, "next": "data.next", "rows": 2}})
+    assert plain(read(opened(far, of), of)[0]) == far.rows
+
+
+@pytest.mark.parametrize("kind", ["cursor", "link"])
+def test_an_address_of_another_host_in_the_body_is_told_nothing(far, kind):
+    with interface() as other:
+        far.answer = lambda *_: (200, {}, {"data": {"next": f"{other.url}/rows?page=2", "list": [{"id": "1", "name": "x"}]}})
+        of = system({"page": {"kind": kind, "next": "data.next", "rows": 1}})
+        with pytest.raises(SourceChanged, match="另一台主机"):
+            read(opened(far, of, {"auth": "bearer"}, token="t-secret-9"), of)
+        assert not other.asked
+
+
+def test_empty_pages_that_never_end_are_an_error(far):
+    far.answer = lambda *_: (200, {}, {"data": {"next": f"c{len(far.asked)}", "list": []}})
+    of = system({"page": {**PAGES["cursor"], "rows": 3}})
+    with pytest.raises(SourceChanged, match="没有尽头"):
+        read(opened(far, of), of)
+    assert len(far.asked) < 200
+
+
+def test_pages_that_never_repeat_end_at_a_ceiling(far, monkeypatch):
+    monkeypatch.setattr("connectors.rest.paging.MOST_PAGES", 20)
+    far.answer = lambda *_: (200, {}, {"data": {"next": f"c{len(far.asked)}", "list": [{"id": str(len(far.asked)), "name": "x"}]}})
+    of = system({"page": {**PAGES["cursor"], "rows": 3}})
+    with pytest.raises(SourceChanged, match="没有尽头"):
+        read(opened(far, of), of)
+    assert len(far.asked) == 20
+
+
 def test_an_empty_raw_list_still_has_its_key(far):
     of = system(raw="不进入共享库")
     got, pull = read(opened(far, of), of)
@@ -289,156 +348,3 @@ def test_a_null_list_is_empty_unless_the_total_says_otherwise(far):
     far.answer = lambda *_: (200, {}, {"data": {"total": 5, "list": None}})
     with pytest.raises(SourceUnavailable):
         read(opened(far, of), of)
-
-
-# --- only what changed
-
-
-def test_only_the_window_is_read_again_and_it_is_not_whole(far):
-    far.rows = timed(0, 1, 20, 30)
-    of = system(INCREMENTAL)
-    _, first = read(opened(far, of), of)
-    assert first.cursor["value"] == WHEN.format(30)
-    assert first.whole == {""}
-    far.asked.clear()
-    far.rows += timed(45)
-    before = dt.datetime.now(ZoneInfo("Asia/Shanghai"))
-    got, second = read(opened(far, of), of, first.cursor)
-    assert [r["id"] for r in got] == ["0020", "0030", "0045"]
-    assert (second.whole, second.cursor["value"]) == (frozenset(), WHEN.format(45))
-    ((_, asked),) = far.asked
-    assert asked["from"] == WHEN.format(20)
-    assert asked["to"] >= f"{before:%Y-%m-%d %H:%M:%S}"
-
-
-def test_the_lag_leaves_the_newest_alone(far):
-    of = system({**INCREMENTAL, "lag": "5 minutes"})
-    read(opened(far, of), of, {"value": WHEN.format(0)})
-    bound = dt.datetime.fromisoformat(far.asked[0][1]["to"])
-    behind = dt.datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None) - bound
-    assert dt.timedelta(minutes=5) <= behind < dt.timedelta(minutes=6)
-
-
-def test_the_upper_bound_stays_where_it_was_while_pages_are_read(far):
-    far.rows = timed(*range(30, 40))
-    of = system(INCREMENTAL)
-    read(opened(far, of), of, {"value": WHEN.format(35)})
-    assert len(far.asked) > 1
-    assert len({q["to"] for _, q in far.asked}) == 1
-
-
-def test_a_cursor_never_moves_back_and_a_row_of_the_year_9999_does_not_move_it_either(far):
-    far.rows = [*timed(0, 5), {"id": "x", "name": "错", "t": "9999-12-31 00:00:00"}]
-    of = system(INCREMENTAL)
-    _, first = read(opened(far, of), of)
-    assert first.cursor["value"] == WHEN.format(5)
-    far.rows = []
-    _, second = read(opened(far, of), of, first.cursor)
-    assert second.cursor["value"] == WHEN.format(5)
-
-
-@pytest.mark.parametrize(
-    ("form", "value", "asked"),
-    [
-        ("%Y-%m-%d %H:%M:%S", "2026-03-01T08:30:00", "2026-03-01 08:20:00"),
-        ("%Y-%m-%d %H:%M:%S", "2026-03-01T00:30:00Z", "2026-03-01 08:20:00"),
-        ("%Y%m%d%H%M%S", "20260301083000", "20260301082000"),
-        ("%Y-%m-%dT%H:%M:%S", "2026-03-01 08:30:00.123", "2026-03-01T08:20:00"),
-        ("seconds", "1772325000", "1772324400"),
-        ("milliseconds", "1772325000000", "1772324400000"),
-        ("%d/%m/%Y %H:%M:%S", "01/03/2026 08:30:00", "01/03/2026 08:20:00"),
-    ],
-)
-def test_times_are_understood_as_they_come_and_asked_for_as_they_are_taken(far, form, value, asked):
-    far.kind = "none"
-    far.answer = lambda *_: (200, {}, {"data": {"total": 1, "list": [{"id": "1", "name": "甲", "t": value}]}})
-    of = system({**INCREMENTAL, "since": {"lower": "from", "format": form}, "page": {"kind": "none"}})
-    connector = opened(far, of)
-    _, first = read(connector, of)
-    assert first.cursor["value"] == value
-    read(connector, of, first.cursor)
-    assert far.asked[-1][1] == {"from": asked}
-    assert connector.probe(of.datasets["person"], first.cursor) == "unchanged"
-
-
-def test_the_largest_of_times_that_do_not_sort_as_text_is_found(far):
-    far.rows = [{"id": "1", "name": "甲", "t": "31/01/2026 08:00:00"}, {"id": "2", "name": "乙", "t": "02/02/2026 08:00:00"}]
-    of = system({**INCREMENTAL, "since": {"lower": "from", "format": "%d/%m/%Y %H:%M:%S"}})
-    assert read(opened(far, of), of)[1].cursor["value"] == "02/02/2026 08:00:00"
-
-
-def test_numbers_count_as_numbers(far):
-    far.kind = "none"
-    far.answer = lambda *_: (
-        200,
-        {},
-        {"data": {"total": 2, "list": [{"id": "1", "name": "甲", "t": 9}, {"id": "2", "name": "乙", "t": 10}]}},
-    )
-    of = system({"cursor": "t", "since": {"lower": "from"}, "page": {"kind": "none"}})
-    connector = opened(far, of)
-    _, first = read(connector, of)
-    assert first.cursor["value"] == "10"
-    read(connector, of, first.cursor)
-    assert far.asked[-1][1] == {"from": "10"}
-
-
-def test_without_a_window_every_read_is_complete(far):
-    far.rows = timed(0, 1)
-    of = system({"cursor": "t"})
-    got, pull = read(opened(far, of), of, {"value": WHEN.format(1)})
-    assert (len(got), pull.whole) == (2, {""})
-
-
-# --- whether a pull would bring anything
-
-
-def test_nothing_changed_costs_one_request(far):
-    far.rows = timed(*range(0, 40, 2))
-    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
-    _, first = read(opened(far, of), of)
-    far.asked.clear()
-    assert opened(far, of).probe(of.datasets["person"], first.cursor) == "unchanged"
-    assert len(far.asked) == 1
-    _, second = read(opened(far, of), of, first.cursor)
-    assert second.cursor == first.cursor
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda rows: rows.append({"id": "late", "name": "同一秒", "t": rows[-1]["t"]}),
-        lambda rows: rows.append({"id": "new", "name": "新", "t": WHEN.format(50)}),
-        lambda rows: rows[-1].update(name="改"),
-        lambda rows: rows.pop(),
-    ],
-)
-def test_every_change_in_the_window_is_noticed_and_its_page_not_asked_for_twice(far, change):
-    far.rows = timed(*range(0, 40, 2))
-    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
-    _, first = read(opened(far, of), of)
-    change(far.rows)
-    far.asked.clear()
-    connector = opened(far, of)
-    assert connector.probe(of.datasets["person"], first.cursor) == "changed"
-    got, second = read(connector, of, first.cursor)
-    assert len(far.asked) == 1
-    assert got == [r for r in far.rows if r["t"] >= WHEN.format(28)]
-    assert connector.probe(of.datasets["person"], second.cursor) == "unchanged"
-
-
-@pytest.mark.parametrize("kind", ["page", "cursor", "link"])
-def test_a_window_of_several_pages_cannot_be_told_from_its_first(far, kind):
-    far.kind, far.rows = kind, timed(*range(40))
-    of = system({**INCREMENTAL, "page": {**PAGES[kind], "rows": 3}})
-    _, first = read(opened(far, of), of)
-    assert opened(far, of).probe(of.datasets["person"], first.cursor) == "cannot tell"
-
-
-def test_a_page_left_by_a_probe_is_not_used_for_another_read(far):
-    far.rows = timed(*range(0, 40, 2))
-    of = system({**INCREMENTAL, "page": {**PAGES["page"], "rows": 10}})
-    _, first = read(opened(far, of), of)
-    connector = opened(far, of)
-    connector.probe(of.datasets["person"], first.cursor)
-    got, pull = read(connector, of)
-    assert (len(got), pull.whole) == (20, {""})

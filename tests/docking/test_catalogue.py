@@ -31,18 +31,18 @@ def test_the_platforms_own_words_come_from_the_profile():
             "item_type": {"date": "D"},
         }
     }
-    entry = entries(city(profile=own))[CODE]
+    entry = entries(city(), words=profile(city(profile=own), "province").catalogue)[CODE]
     assert (entry["共享类型"], entry["更新周期"], entry["信息资源分类"]) == ("2", "2", "部门/民政")
     assert {i["字段"]: i["数据类型"] for i in entry["信息项信息"]}["born"] == "D"
 
 
 def test_an_unknown_word_in_the_profile_is_refused():
     with pytest.raises(RegistrationError, match="shared_type"):
-        profile(city(profile={"catalogue": {"shared_type": {}}}))
+        profile(city(profile={"catalogue": {"shared_type": {}}}), "province")
 
 
 def test_an_unknown_refusal_code_goes_to_the_platforms_operator():
-    assert refusal(city(), "E123").next_zh.startswith("联系省平台")
+    assert refusal(city(), "province", "E123").next_zh.startswith("联系平台")
 
 
 def test_the_same_registrations_give_the_same_bytes(tmp_path):
@@ -90,7 +90,7 @@ def test_a_title_that_looks_like_a_formula_stays_text(tmp_path):
 
 def test_the_citys_own_catalogue_can_be_written(tmp_path):
     real = read_city()
-    written = write(real, tmp_path)
+    written = write(real, tmp_path, words=profile(real, "province").catalogue)
     assert written.entries
     for code, entry in written.entries.items():
         found = next(d for s in real for d in s.datasets.values() if d.resource and d.resource.code == code)

@@ -65,7 +65,7 @@ def test_a_refused_batch_counts_for_nothing_and_the_next_starts_from_the_last_ta
     way.share(**{ALLOWANCE: [row(n) for n in range(12)]})
     refused = way.send()
     assert (refused.status, refused.code, refused.reason) == ("refused", "E77", "数据中含未登记代码 “9”，整批退回 ")
-    assert refused.next_zh.startswith("联系省平台")
+    assert refused.next_zh.startswith("联系平台")
     assert ALLOWANCE not in way.pending()  # sending the same again would be refused again
     assert ALLOWANCE in way.pending(again=True)
     assert len(way.theirs()) == 10
@@ -73,7 +73,7 @@ def test_a_refused_batch_counts_for_nothing_and_the_next_starts_from_the_last_ta
     mended = way.send()
     assert (mended.status, mended.sequence, mended.previous, mended.inserted, mended.deleted) == ("taken", 3, 1, 2, 1)
     assert way.equal() == 11
-    manifest = json.loads((way.home / "packages" / "306012_000001" / "000003" / "manifest.json").read_text("utf-8"))
+    manifest = json.loads((way.home / "packages" / "province" / "306012_000001" / "000003" / "manifest.json").read_text("utf-8"))
     assert (manifest["previous"], manifest["void"]) == (1, [2])
 
 
@@ -133,7 +133,7 @@ def test_a_package_prepared_under_an_older_mask_never_leaves(small):
     old = small.make()
     small.city = city(record(name={"title": "姓名", "share": "masked", "mask": "text"}))
     new = small.send()
-    assert small.ledger.delivery(old.id).code == "WITHDRAWN"
+    assert small.ledger.delivery(old.id).code == "RECALLED"
     assert (new.sequence, new.status) == (2, "taken")
     assert [r["name"] for r in small.theirs()] == ["***"]
 
@@ -143,7 +143,7 @@ def test_an_expired_base_means_a_full_package(small):
     small.send()
     small.share(**{ALLOWANCE: [row(n) for n in range(1, 7)]})
     with small.lake.maintaining() as con:
-        con.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{small.ledger.last_delivery(CODE).snapshot}])")
+        con.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{small.ledger.last_delivery('province', CODE).snapshot}])")
     again = small.send()
     assert (again.kind, again.status, again.total) == ("full", "taken", 6)
     small.equal()
@@ -187,7 +187,7 @@ def test_a_row_that_another_source_decides_now_moves_from_one_resource_to_the_ot
 def test_making_the_same_package_twice_gives_the_same_bytes(small):
     small.share(**{ALLOWANCE: [row(n) for n in range(50)], PENSION: []})
     first = small.make()
-    folder = small.home / "packages" / "306012_000001" / "000001"
+    folder = small.home / "packages" / "province" / "306012_000001" / "000001"
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     assert small.make().id == first.id
     import shutil

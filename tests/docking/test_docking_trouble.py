@@ -9,7 +9,7 @@ import yaml
 
 from demo.province import prepare
 from docking import package, packing
-from docking.deliver import PackageDamaged, deliver
+from docking.deliver import PackageDamaged
 from docking.reconcile import reconcile
 from docking.resources import leaving
 from schemas.errors import DeliveryRefused, RegistrationError, SourceRefused, SourceUnavailable
@@ -23,13 +23,13 @@ def test_sending_again_changes_nothing(way):
     way.share(**{ALLOWANCE: [row(n) for n in range(10)], PENSION: []})
     delivery = way.make()
     for _ in range(3):
-        assert deliver(way.ledger, way.home, delivery).status == "sent"
+        assert way.deliver(delivery).status == "sent"
     with way.province.engine.connect() as connection:
         assert connection.execute(sa.text('SELECT count(*) FROM "exchange_306012_000001"')).scalar() == 10
     way.province.process()
-    deliver(way.ledger, way.home, delivery)  # before its receipt is read
+    way.deliver(delivery)  # before its receipt is read
     assert [r.status for r in way.collect()] == ["taken"]
-    assert deliver(way.ledger, way.home, delivery).status == "taken"
+    assert way.deliver(delivery).status == "taken"
     assert way.province.process() == []
     assert way.collect() == []
     way.equal()
@@ -65,7 +65,7 @@ def test_a_platform_that_died_half_way_goes_on_with_what_it_has(way):
     way.province.fault("half")
     sent = way.send()
     assert sent.status == "sent"
-    deliver(way.ledger, way.home, sent)
+    way.deliver(sent)
     with way.province.engine.connect() as connection:  # it has begun: it is left alone
         assert connection.execute(sa.text("SELECT count(*) FROM \"exchange_306012_000001\" WHERE row_status = '1'")).scalar() == 4
     way.province.process()
@@ -76,12 +76,12 @@ def test_a_platform_that_died_half_way_goes_on_with_what_it_has(way):
 def test_rows_lost_on_the_way_are_sent_again(way):
     way.share(**{ALLOWANCE: [row(n) for n in range(9)], PENSION: []})
     delivery = way.make()
-    deliver(way.ledger, way.home, delivery)
+    way.deliver(delivery)
     with way.province.engine.begin() as connection:
         connection.execute(
             sa.text('DELETE FROM "exchange_306012_000001" WHERE row_key = (SELECT min(row_key) FROM "exchange_306012_000001")')
         )
-    deliver(way.ledger, way.home, delivery)
+    way.deliver(delivery)
     way.province.process(), way.collect()
     way.equal()
 
@@ -102,7 +102,7 @@ def test_rows_lost_on_the_way_are_sent_again(way):
 )  # fmt: skip
 def test_the_province_believes_nothing(way, spoil, code):
     way.share(**{ALLOWANCE: [row(n) for n in range(9)], PENSION: []})
-    deliver(way.ledger, way.home, way.make())
+    way.deliver(way.make())
     with way.province.engine.begin() as connection:
         connection.execute(sa.text(spoil))
     assert [a.code for a in way.province.process()] == [code]
@@ -133,7 +133,7 @@ def test_reconciliation_says_equal_different_or_not_checked(way):
     way.send()
 
     def said():
-        return {s.resource: s.verdict for s in reconcile(way.lake, way.city, way.ledger, way.home)}
+        return {s.resource: s.verdict for s in reconcile(way.out)}
 
     assert said() == {CODE: "equal", "306009/000007": "nothing taken"}
     with way.ledger.engine.begin() as connection:
@@ -148,10 +148,10 @@ def test_reconciliation_says_equal_different_or_not_checked(way):
 def test_a_damaged_package_does_not_leave_and_is_made_again(small):
     small.share(**{ALLOWANCE: [row(1)], PENSION: []})
     delivery = small.make()
-    folder = small.home / "packages" / "306012_000001" / "000001"
+    folder = small.home / "packages" / "province" / "306012_000001" / "000001"
     (folder / "rows.parquet").write_bytes((folder / "rows.parquet").read_bytes()[:-7])
     with pytest.raises(PackageDamaged):
-        deliver(small.ledger, small.home, delivery)
+        small.deliver(delivery)
     import shutil
 
     shutil.rmtree(folder)
@@ -162,11 +162,11 @@ def test_a_damaged_package_does_not_leave_and_is_made_again(small):
 def test_another_hub_with_the_same_numbers_is_noticed(small):
     small.share(**{ALLOWANCE: [row(1)], PENSION: []})
     delivery = small.make()
-    deliver(small.ledger, small.home, delivery)
+    small.deliver(delivery)
     with small.province.engine.begin() as connection:
         connection.execute(sa.text("UPDATE exchange_batch SET sha256 = 'other'"))
     with pytest.raises(DeliveryRefused):
-        deliver(small.ledger, small.home, delivery)
+        small.deliver(delivery)
 
 
 def test_a_platform_that_is_away_keeps_the_package(small):
@@ -175,14 +175,14 @@ def test_a_platform_that_is_away_keeps_the_package(small):
     entry = {"main": {"dialect": "postgresql", "host": "127.0.0.1", "port": 1, "database": "x", "secret": "p"}}
     (small.home / "connections.yml").write_text(yaml.safe_dump({"province/platform": entry}))
     with pytest.raises(SourceRefused):
-        deliver(small.ledger, small.home, delivery)
+        small.deliver(delivery)
     (small.home / "secrets.yml").write_text(yaml.safe_dump({"p": {"user": "u", "password": "hunter2"}}))
     (small.home / "secrets.yml").chmod(0o644)
     with pytest.raises(RegistrationError, match="chmod 600"):
-        deliver(small.ledger, small.home, delivery)
+        small.deliver(delivery)
     (small.home / "secrets.yml").chmod(0o600)
     with pytest.raises(SourceUnavailable) as caught:
-        deliver(small.ledger, small.home, delivery)
+        small.deliver(delivery)
     assert "hunter2" not in str(caught.value)
     assert small.ledger.delivery(delivery.id).status == "prepared"
 
@@ -204,19 +204,20 @@ def test_a_platform_that_moves_keeps_its_copy_and_a_new_one_is_made_good_by_a_fu
     assert small.equal() == 2
 
 
-STEPS = ["package._write", "package.Ledger.prepare", "package._remember", "deliver._announce", "deliver.Ledger.sent", "receipts._keep"]
+STEPS = ["package._write", "book.Ledger.prepare", "package._remember", "sending._announce", "book.Ledger.sent", "receipts._keep"]
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_at_any_step_is_caught_up_by_the_next_run(small, monkeypatch, step):
-    from docking import deliver as delivering
     from docking import receipts
+    from docking.platforms.front_end import sending
+    from ledger import book
 
     small.share(**{ALLOWANCE: [row(n) for n in range(9)], PENSION: []})
     small.send()
     small.share(**{ALLOWANCE: [row(n, members=77) for n in range(3, 12)]})
     module, name = step.split(".", 1)
-    where = {"package": package, "deliver": delivering, "receipts": receipts}[module]
+    where = {"package": package, "sending": sending, "receipts": receipts, "book": book}[module]
     for part in name.split(".")[:-1]:
         where = getattr(where, part)
 
@@ -239,8 +240,8 @@ def test_a_failure_at_any_step_is_caught_up_by_the_next_run(small, monkeypatch, 
 MOMENTS = (
     "docking/packing.py contents return", "docking/packing.py _rows return", "docking/packing.py _manifest call",
     "docking/packing.py write return", "ledger/book.py prepare return", "docking/package.py _remember return",
-    "docking/deliver.py _clear return", "docking/deliver.py _insert return", "docking/deliver.py _announce return",
-    "ledger/book.py sent call", "ledger/book.py sent return", "docking/receipts.py _answers return",
+    "front_end/sending.py _clear return", "front_end/sending.py _insert return", "front_end/sending.py _announce return",
+    "ledger/book.py sent call", "ledger/book.py sent return", "front_end/__init__.py answers return",
     "ledger/book.py _close call", "ledger/book.py answered return",
 )  # fmt: skip
 
@@ -262,14 +263,14 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(small):
     numbers = [d.sequence for d in small.ledger.deliveries(resource=CODE)]
     assert numbers == list(range(len(numbers), 0, -1))
     assert {d.status for d in small.ledger.deliveries(resource=CODE)} == {"taken"}
-    assert small.ledger.last_delivery(CODE).sequence == len(MOMENTS)
+    assert small.ledger.last_delivery("province", CODE).sequence == len(MOMENTS)
 
 
 def test_old_package_files_are_removed_and_the_ledger_keeps_what_they_were(small):
     for n in range(1, 7):
         small.share(**{ALLOWANCE: [row(i) for i in range(n)], PENSION: []})
         small.send()
-    kept = sorted(p.name for p in (small.home / "packages" / "306012_000001").iterdir() if p.is_dir())
+    kept = sorted(p.name for p in (small.home / "packages" / "province" / "306012_000001").iterdir() if p.is_dir())
     assert kept == ["000003", "000004", "000005", "000006"]
     assert len(small.ledger.deliveries(resource=CODE)) == 6
 
@@ -277,7 +278,7 @@ def test_old_package_files_are_removed_and_the_ledger_keeps_what_they_were(small
 def test_a_package_is_noted_in_the_lake_with_its_run(small):
     small.share(**{ALLOWANCE: [row(1)], PENSION: []})
     small.make()
-    seen = made.newest(small.lake, "package")[ALLOWANCE]
+    seen = made.newest(small.lake, "package")[f"province/{ALLOWANCE}"]
     assert (seen.run, seen.rows) == ("run", 1)
     assert "run" in small.lake.committed()
 

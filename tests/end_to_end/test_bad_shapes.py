@@ -2,7 +2,8 @@
 
 import pytest
 
-from schemas.errors import SourceChanged
+from orchestration.routes import build
+from schemas.errors import RegistrationError, SourceChanged
 from tests import services
 from tests.end_to_end.town import FIELDS, SYSTEM, TABLE, registration, row, says
 from tests.orchestration.small_city import put
@@ -149,3 +150,45 @@ def test_a_mapping_changed_while_the_far_side_is_away_is_made_from_what_is_lande
     assert town.rows("shared.person", "DISTINCT sex") == [("2",)]
     assert town.rows(f"landing.{TABLE}") == landed
     assert not town.publish().tables
+
+
+def test_a_field_that_points_at_no_landed_column_builds_nothing(town, far):
+    far.put(row(1), row(2))
+    town.sync()
+    town.publish()
+    before = town.rows(f"standard.{TABLE}")
+    fields = {**FIELDS, "income": "SRR"}  # written before the column came
+    sample = [{"given": {"NO": "1", "SFZH": row(1)["SFZH"], "SRR": "1"}, "expect": {"income": 1}}]
+    town.register(registration({"table": "T"}, fields=fields, sample=sample))
+    outcome = build(town.hub, town.city.system(SYSTEM)).outcomes["person"]
+    says(outcome.error, RegistrationError, f"{SYSTEM}/person", "income ← SRR", "SRR 是不是 SR")
+    assert town.rows(f"standard.{TABLE}") == before
+    assert not town.publish().tables
+    assert town.rows(f"standard.{TABLE}") == before
+    far.run("ALTER TABLE T RENAME COLUMN SR TO SRR")
+    assert town.sync().accepted
+    assert town.rows(f"standard.{TABLE}", "count(income)") == [(2,)]
+
+
+def test_a_registration_whose_own_samples_fail_is_not_built(town, far):
+    far.put(row(1), row(2))
+    town.sync()
+    before = town.rows(f"standard.{TABLE}")
+    town.register(registration({"table": "T"}, codes={"sex": {"1": "2", "2": "1"}}))
+    says(town.sync().error, RegistrationError, f"{SYSTEM}/person", "样例没有通过", "sex 应为 1，实际为 2")
+    assert town.rows(f"standard.{TABLE}") == before
+    town.register(registration({"table": "T"}))
+    assert town.sync().accepted
+
+
+def test_a_number_that_gets_a_fraction_at_the_far_side_is_the_same_text(town, postgres):
+    sample = [{"given": {"NO": "1", "SFZH": row(1)["SFZH"]}, "expect": {"name": "1"}}]
+    town.register(
+        registration({"table": "t", "cursor": "GX", "overlap": "1 hours"}, fields={**FIELDS, "name": "NO"}, sample=sample, ignore=["XM"])
+    )
+    town.sync()
+    before = town.rows(f"standard.{TABLE}", "_key, id_number, name")
+    postgres.run('ALTER TABLE t ALTER COLUMN "NO" TYPE numeric(12, 2)', "UPDATE t SET \"GX\" = '2026-01-02'")
+    assert town.sync().accepted
+    assert town.rows(f"standard.{TABLE}", "_key, id_number, name") == before
+    assert {r[2] for r in before} == {"1", "2", "3", "4", "5"}

@@ -47,7 +47,7 @@ def fill(city: SmallCity) -> None:
 
     bring()
     province.process()
-    assert [r.status for r in collect(hub)] == ["taken"]
+    assert [r.status for r in collect(hub).receipts] == ["taken"]
     city.people(range(18, 26), SR="250.50")
     city.sql("DELETE FROM T_PERSON WHERE BH IN ('3', '4')")
     bring()

@@ -1,5 +1,6 @@
 """The command line as a process: how fast it answers, what it exits with, what it says when it is typed wrongly."""
 
+import json
 import os
 import re
 import resource
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.hub.small_city import REGISTRATION
 
 ROOT = Path(__file__).resolve().parents[2]
 HUB = [sys.executable, "-c", "import sys; sys.argv[0] = 'hub'; from hub.cli import main; main()"]
@@ -198,3 +201,15 @@ def test_what_no_registration_owns_is_listed_and_dropped_by_name(city):
 
 def test_the_version_is_told(city):
     assert city.hub("--version").output.startswith("lianshu ")
+
+
+def test_runs_stand_in_one_list_with_how_they_ended(city):
+    city.hub("sync")
+    city.write("civil_affairs/assistance", REGISTRATION.replace("table: T_NOTE", "table: T_GONE"))
+    city.hub("sync")
+    city.hub("publish")
+    shown = json.loads(city.hub("runs", "--json").output)
+    assert {(r["kind"], r["status"]) for r in shown} >= {("sync", "done"), ("sync", "failed"), ("publish", "done")}
+    (failed,) = json.loads(city.hub("runs", "civil_affairs", "--failed", "--json").output)
+    assert "T_GONE" in failed["message_zh"]
+    assert "下一步" in city.hub("runs").output

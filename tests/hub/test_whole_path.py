@@ -131,6 +131,14 @@ def test_a_shrink_is_blocked_until_a_person_lets_it_pass_and_the_reason_is_kept(
     [standing] = json.loads(city.hub("status", "civil_affairs", "--json").stdout)
     assert standing["state"] == "blocked"
     assert [d["standard"] for d in standing["datasets"]] == [80, None]
+    again = city.hub("sync", "civil_affairs/assistance")
+    assert again.exit_code == 1
+    assert "8 行，上次接受 80 行" in again.output
+    city.hub("publish")
+    for command in ("publish", "deliver"):
+        said = city.hub(command).output
+        assert "civil_affairs/assistance/person 的最新数据被拦下" in said
+        assert "已是最新" not in said
     assert city.hub("accept", "civil_affairs/assistance/person", "--because", " ").exit_code == 2
     assert city.hub("accept", "civil_affairs/assistance/person", "--because", "核实过：名单已清理").exit_code == 0
     [standing] = json.loads(city.hub("status", "civil_affairs", "--json").stdout)
@@ -144,19 +152,30 @@ def test_a_shrink_is_blocked_until_a_person_lets_it_pass_and_the_reason_is_kept(
     assert "无需放行" in city.hub("accept", "civil_affairs/assistance/person", "--because", "再来").output
 
 
-def test_a_record_type_shrinks_only_with_a_persons_word(city):
+def test_what_a_person_let_pass_is_published_without_asking_again(city):
     city.people(range(1, 81))
     city.hub("sync")
     city.hub("publish")
     city.sql("DELETE FROM T_PERSON WHERE CAST(BH AS INTEGER) > 8")
     city.hub("sync")
     city.hub("accept", "civil_affairs/assistance/person", "--because", "核实过")
+    assert city.hub("publish").exit_code == 0
+    assert json.loads(city.hub("query", "SELECT count(*) AS n FROM shared.person", "--json").stdout) == [{"n": 8}]
+
+
+def test_a_record_type_shrinks_only_with_a_persons_word(city):
+    city.people(range(1, 81))
+    city.hub("sync")
+    city.hub("publish")
+    for left in (66, 57):  # each step is believed, and both together are more than a fifth
+        city.sql(f"DELETE FROM T_PERSON WHERE CAST(BH AS INTEGER) > {left}")
+        city.hub("sync")
     refused = city.hub("publish")
     assert refused.exit_code == 1
     assert "--confirmed" in refused.output
     assert city.hub("publish", "--confirmed").exit_code == 2
     assert city.hub("publish", "--confirmed", "--because", "核实过").exit_code == 0
-    assert json.loads(city.hub("query", "SELECT count(*) AS n FROM shared.person", "--json").stdout) == [{"n": 8}]
+    assert json.loads(city.hub("query", "SELECT count(*) AS n FROM shared.person", "--json").stdout) == [{"n": 57}]
 
 
 def test_a_foreign_database_is_registered_with_one_file_and_lands_as_it_is(city):
@@ -312,3 +331,20 @@ def test_secrets_never_reach_the_screen(city):
     refused = city.hub("check", "civil_affairs/homes")
     assert refused.exit_code == 1
     assert "chmod 600" in refused.output
+
+
+def test_why_goes_back_from_a_derived_row_and_from_a_pseudonym(city):
+    (city.schemas / "derived" / "high_income.yml").write_text(
+        "title: 高收入\nkey: [id_number]\nuses: [person]\ncolumns:\n  id_number: {title: 证件, type: id_number, mask: id_number}\n", "utf-8"
+    )
+    (city.schemas / "derived" / "high_income.sql").write_text("SELECT id_number FROM shared.person WHERE income > 50", "utf-8")
+    city.hub("sync")
+    city.hub("publish")
+    plain = city.hub("why", f"high_income/{id_number(3)}", "--plain").output
+    for said in ("共享库 · high_income", "共享库 · person", "归集库 · civil_affairs/assistance/person", id_number(3)):
+        assert said in plain
+    assert id_number(3) not in city.hub("why", f"high_income/{id_number(3)}").output
+    [[pseudonym]] = [list(r.values()) for r in json.loads(city.hub("query", "SELECT _id FROM person LIMIT 1", "--json").stdout)]
+    for table in ("person", "high_income"):
+        assert "归集库 · civil_affairs/assistance/person" in city.hub("why", f"{table}/{pseudonym}").output
+    assert city.hub("why", "high_income/nobody").exit_code == 1

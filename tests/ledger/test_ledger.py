@@ -37,7 +37,7 @@ def ledger(home):
 
 def package(**more):
     return Delivery(**{
-        "resource": "306012/000001", "dataset": "a_b__c", "sequence": 1, "previous": 0, "kind": "full", "batch": "b1", "made_from": 3,
+        "platform": "province", "resource": "306012/000001", "dataset": "a_b__c", "sequence": 1, "previous": 0, "kind": "full", "batch": "b1", "made_from": 3,
         "snapshot": 9, "definition": "d", "rows": 2, "inserted": 2, "updated": 0, "deleted": 0, "total": 2, "sha256": "0" * 64, **more,
     })  # fmt: skip
 
@@ -220,5 +220,5 @@ def test_a_refusal_is_kept_verbatim_with_its_next_step(ledger):
         delivery=one.id, number="8", received_at=dt.datetime.now(dt.UTC), status="refused", code="E07", text="批次 b1：主键重复 ", sha256=""
     )
     ledger.answered(said, next_zh="核对主键", next_en="check the key")
-    found = ledger.last_delivery("306012/000001", status=("refused",))
+    found = ledger.last_delivery("province", "306012/000001", status=("refused",))
     assert (found.reason, found.code, found.next_zh) == ("批次 b1：主键重复 ", "E07", "核对主键")

@@ -102,7 +102,9 @@ def land(lake: Lake, of: System, pull: Pull, dataset: str = "person") -> landing
     name = of.table(dataset)
     before = landing.landed(lake, name)
     with lake.stage(run) as folder:
-        incoming = staging.stage(pull, of.datasets[dataset].reading.key, folder / "in.parquet", number=before.number + 1, run=run)
+        key, there = of.datasets[dataset].reading.key, lake.columns("landing", name)
+        told = landing.numbers(lake, name, key, there)
+        incoming = staging.stage(pull, key, folder / "in.parquet", number=before.number + 1, run=run, landed=there, numbers=told)
         changes = landing.prepare(lake, of.datasets[dataset], name, incoming, before, landing.definition(of, of.datasets[dataset]), folder)
         if not changes.empty or changes.cursor != before.cursor:
             landing.land(lake, run, [changes], message="test")

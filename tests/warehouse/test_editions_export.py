@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import Moved
 from tests.warehouse.small_edition import NUMBERS, PHONES, RESIDENT, add_resident, filled_lake, small_city
-from warehouse import editions, made
+from warehouse import edition_changes, editions, made
 from warehouse.keys import key
 
 
@@ -38,7 +38,7 @@ def test_personal_columns_are_masked_and_join_by_pseudonym(edition, tmp_path):
     row = asked(
         edition, "SELECT id_number, name, birth_date, phone, living_address, income, sex FROM shared.resident ORDER BY phone LIMIT 1"
     )[0]
-    assert row == ("9***************0X", "张**", "1950", "199****0000", "河南省项城市水寨镇***", 10.5, "1")
+    assert row == ("9***************0X", "张**", dt.date(1950, 1, 1), "199****0000", "河南省项城市水寨镇***", 10.5, "1")
     joined = asked(edition, "SELECT count(*) FROM shared.resident JOIN shared.dispute_party USING (id_number_pseudonym)")
     assert joined == [(50,)]
     expected = {hmac.new(bytes.fromhex(key(tmp_path, "analyst")), n.encode(), hashlib.sha256).hexdigest()[:32] for n in NUMBERS}
@@ -114,11 +114,11 @@ def test_a_reader_keeps_its_generation_and_two_stay_on_disk(lake, edition, tmp_p
     assert editions.current(tmp_path).path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("moment", ["_copy", "add_descriptions", "_swap", "append"])
+@pytest.mark.parametrize("moment", ["apply", "describe", "_swap", "append"])
 def test_a_kill_leaves_the_old_edition_or_the_new_one_and_the_next_export_repairs_it(lake, edition, tmp_path, monkeypatch, moment):
     add_resident(lake, "99999919990101001X")
     with monkeypatch.context() as patch:
-        where = made if moment == "append" else editions
+        where = {"append": made, "apply": edition_changes}.get(moment, editions)
 
         def killed(*a, **k):
             raise KeyboardInterrupt

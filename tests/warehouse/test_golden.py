@@ -13,11 +13,18 @@ RECORD = Record.model_validate({
 FIELDS = list(RECORD.fields)
 
 
-def merged(rows: list[dict]) -> dict:
+def merged(rows: list[dict], orders: dict[str, tuple[str, ...]]) -> dict:
     """The same by hand; `rows` of one identity with their rank and key."""
     rows = sorted(rows, key=lambda r: (r["rank"], -r["since"] if r["since"] is not None else 10**9, r["_key"]))
-    first = {f: next((r[f] for r in rows if r.get(f) is not None), None) for f in FIELDS}
-    return {**first, "_source": rows[0]["source"], "_sources": [{"source": r["source"], "key": r["_key"]} for r in rows]}
+    first, given = {}, []
+    for f in FIELDS:
+        turn = sorted(rows, key=lambda r, f=f: orders[f].index(r["source"])) if f in orders else rows
+        giver = next((r for r in turn if r.get(f) is not None), None)
+        first[f] = giver[f] if giver else None
+        if giver and giver is not rows[0]:
+            given.append((f, rows.index(giver) + 1))
+    sources = [{"source": r["source"], "key": r["_key"]} for r in rows]
+    return {**first, "_source": rows[0]["source"], "_sources": sources, "_from": given or None}
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -43,13 +50,14 @@ def test_every_field_comes_from_the_first_that_has_it(seed: int, monkeypatch: py
             )
             everything.setdefault(identity, []).append({**row, "_key": f"k{n}", "rank": rank, "source": name})
     found = {}
-    statements = golden.statements(con, RECORD, sources)
+    orders = {f: tuple(rng.sample(list(sources), len(sources))) for f in ("name", "income") if rng.random() < 0.6}
+    statements = golden.statements(con, RECORD, sources, orders)
     for statement in statements:
         for row in con.execute(statement).to_arrow_table().to_pylist():
             identity = row.pop("_id")
             assert identity not in found, "an identity comes twice"
             found[identity] = row
-    assert found == {f"{town}\x1f{no}": merged(rows) for (town, no), rows in everything.items()}
+    assert found == {f"{town}\x1f{no}": merged(rows, orders) for (town, no), rows in everything.items()}
     assert seed or len(statements) > 1
 
 
@@ -58,4 +66,4 @@ def test_one_source_without_repetitions_needs_no_join() -> None:
     con.execute("CREATE SCHEMA standard; CREATE TABLE standard.a AS SELECT 'k' AS _key, 't' AS town, 1 AS no, 2 AS since")
     [statement] = golden.statements(con, RECORD, {"a": {"town", "no", "since"}})
     assert "JOIN" not in statement.replace("ANTI JOIN", "")
-    assert con.execute(statement).fetchall() == [("t\x1f1", "t", 1, None, None, None, 2, "a", [{"source": "a", "key": "k"}])]
+    assert con.execute(statement).fetchall() == [("t\x1f1", "t", 1, None, None, None, 2, "a", [{"source": "a", "key": "k"}], None)]
