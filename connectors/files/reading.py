@@ -206,7 +206,7 @@ class Files:
                 if unit.path.suffix.lower() in _BOOKS:
                     book = self._book(unit, read)
                     book.require(dataset.columns)
-                    by_sheet = read.whole == "per file" and len(book.tables) + len(book.without) > 1
+                    by_sheet = read.whole == "per file" and isinstance(read.sheet, str) and (read.sheet == "each" or "*" in read.sheet)
                     yield from book.batches(columns, unit.slice, by_sheet=by_sheet)
                     slices, said, short = (
                         {f"{unit.slice}#{t.sheet}" if by_sheet else unit.slice for t in book.tables},

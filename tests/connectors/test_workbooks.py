@@ -152,7 +152,7 @@ def test_numbers_are_what_the_sheet_shows() -> None:
     assert lost([1e20, 6222021234567890.0, 1234567890123457.0, 9.0]) == [0, 1]
 
 
-def test_lengths_of_time_are_hours_and_1904_is_kept(tmp_path: Path) -> None:
+def test_lengths_of_time_are_hours(tmp_path: Path) -> None:
     made = openpyxl.Workbook()
     made.active.append(["t"])
     made.active.append([1.5])
@@ -235,3 +235,9 @@ def test_what_is_written_is_what_is_landed(tmp_path: Path, names: list[str], row
     path = book(tmp_path / "a.xlsx", ("一", [list(names), *map(list, written)]))
     shown = [[None if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in row] for row in written]
     assert [list(r.values()) for r in landed(path)] == shown
+
+
+def test_the_slice_of_a_sheet_does_not_hang_on_how_many_there_are(tmp_path: Path) -> None:
+    for sheets in ([("一", [["a"], ["1"]])], [("一", [["a"], ["1"]]), ("二", [["a"], ["2"]])]):
+        made = Workbook(book(tmp_path / "a.xlsx", *sheets), Read(files="*", sheet="each"))
+        assert next(made.batches(["a"], "a.xlsx", by_sheet=True)).slice == "a.xlsx#一"
