@@ -22,15 +22,15 @@ def keys_since(con: duckdb.DuckDBPyConnection, schema: str, name: str, shown: st
     """
     if since == now:
         return f"SELECT {shown} FROM {quoted(schema)}.{quoted(name)} WHERE false"
-    kept = con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {since}").fetchone()
-    born = con.execute(f"""
-        SELECT min(begin_snapshot) FROM __ducklake_metadata_lake.ducklake_table
+    found = con.execute(f"""
+        SELECT (SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = {since}), min(begin_snapshot)
+        FROM __ducklake_metadata_lake.ducklake_table
         WHERE table_id = (
             SELECT t.table_id FROM __ducklake_metadata_lake.ducklake_table t
             JOIN __ducklake_metadata_lake.ducklake_schema s ON s.schema_id = t.schema_id
             WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL
                 AND t.table_name = {literal(name)} AND s.schema_name = {literal(schema)})""").fetchone()
-    if not kept or not born or born[0] is None or born[0] > since:
+    if not found or not found[0] or found[1] is None or found[1] > since:
         return None
     feed = f"ducklake_table_changes('lake', {literal(schema)}, {literal(name)}, {since + 1}, {now})"
     return f"SELECT {shown} FROM {feed}"

@@ -86,6 +86,10 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *,
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
         asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
         made_of = quoted("c " + name) if direct else word.convert(quoted("c " + name), asked)
+        sheet_error = _sheet_error(quoted("t " + name))
+        if spec.type == "text" and not direct:
+            made_of = f"CASE WHEN NOT coalesce({sheet_error}, false) THEN {made_of} END"
+            failures.append(_failure(sheet_error, name, word.reason, quoted("t " + name)))
         values.append(f"CAST({made_of} AS {SQL_TYPES[spec.type]}) AS {column}")
         text = f"CAST({quoted('t ' + name)} AS VARCHAR)"
         if not direct and spec.type != "text":
@@ -163,7 +167,29 @@ def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) 
 
 
 def _failure(condition: str, field: str, reason: str, value: str) -> str:
-    return f"CASE WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {literal(reason)}, 'value': {value}}} END"
+    why = f"CASE WHEN {value} = '#NO_VALUE!' THEN 'formula_without_value' WHEN {_sheet_error(value)} THEN 'error_cell' ELSE {literal(reason)} END"
+    return f"CASE WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {why if value != 'NULL' else literal(reason)}, 'value': {value}}} END"
+
+
+# What a spreadsheet shows where it could not calculate, in a workbook as in a CSV saved from it; no person is called so.
+_SHEET_ERRORS = (
+    "#DIV/0!",
+    "#N/A",
+    "#NAME?",
+    "#NULL!",
+    "#NUM!",
+    "#REF!",
+    "#VALUE!",
+    "#SPILL!",
+    "#CALC!",
+    "#GETTING_DATA",
+    "#ERROR!",
+    "#NO_VALUE!",
+)
+
+
+def _sheet_error(text: str) -> str:
+    return f"(starts_with({text}, '#') AND {text} IN ({', '.join(map(literal, _SHEET_ERRORS))}))"
 
 
 def _holding(record: Record) -> str:

@@ -76,6 +76,20 @@ _ALL = (
         "the owner supplies the table of its own characters",
     ),
     Reason(
+        "error_cell",
+        "单元格是表格软件的错误值（如 #N/A、#DIV/0!）",
+        "the cell holds a spreadsheet error such as #N/A or #DIV/0!",
+        "请提供方改正该单元格的公式或引用，再重新导出",
+        "the sender mends the formula of that cell and exports again",
+    ),
+    Reason(
+        "formula_without_value",
+        "单元格是公式，文件中没有保存计算结果",
+        "the cell is a formula whose value was not kept in the file",
+        "请提供方用表格软件打开、保存后重新投递，或粘贴为数值",
+        "the sender opens and saves it in a spreadsheet program, or pastes the values",
+    ),
+    Reason(
         "lost_digits",
         "数字过长，末位已在表格软件中丢失",
         "a number too long: its last digits were lost in a spreadsheet",

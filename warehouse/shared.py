@@ -9,7 +9,7 @@ type that would shrink beyond its guard stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from warehouse.sql import columns, listed, literal, quoted
 LAYOUT = 2  # raise it when the same rows would make another shared table
 SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word
 _SMALL = 50
+
+
+Standing = Mapping[str, Made]  # by name: the newest entry
+Seen = dict[int, tuple[Standing, Standing]]  # by version of the lake: what stood in standard and in shared
 
 
 @dataclass(frozen=True)
@@ -74,26 +78,33 @@ def _definition(city: City, record: Record, made_from: dict[str, int]) -> str:
     return made.fingerprint(LAYOUT, record, list(made_from), orders(city, record.name, list(made_from)))
 
 
-def prepare_record(lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path, *, full: bool = False) -> Prepared:
+def prepare_record(
+    lake: Lake, city: City, name: str, made_from: dict[str, int], folder: Path, *, full: bool = False, seen: Seen | None = None
+) -> Prepared:
     """Compare the next state of a shared record with what is there; writes files only. `made_from` as `due` said it.
 
     Only identities that a contributor has touched since the last time are made anew, unless `full`, or that cannot be
-    told, or they are many. Everything is read at one version of the lake, which the next time starts from.
+    told, or they are many. Everything is read at one version of the lake, which the next time starts from. `seen` keeps
+    what stood at a version, for the record types that follow.
     """
     con = lake.cursor()
     con.execute("BEGIN")  # every read below sees this one version
     try:
-        return _prepare_record(lake, con, city, name, made_from, folder, full=full)
+        at = number(con, "FROM ducklake_current_snapshot('lake')")
+        seen = {} if seen is None else seen
+        if at not in seen:
+            seen[at] = made.newest(lake, "standard", con), made.newest(lake, "shared", con)
+        return _prepare_record(lake, con, city, name, made_from, folder, at, seen[at], full=full)
     finally:
         con.execute("ROLLBACK")
 
 
 def _prepare_record(
-    lake: Lake, con: duckdb.DuckDBPyConnection, city: City, name: str, made_from: dict[str, int], folder: Path, *, full: bool
-) -> Prepared:
+    lake: Lake, con: duckdb.DuckDBPyConnection, city: City, name: str, made_from: dict[str, int], folder: Path,
+    at: int, stood: tuple[Standing, Standing], *, full: bool,
+) -> Prepared:  # fmt: skip
     record = city.records[name]
-    at = number(con, "FROM ducklake_current_snapshot('lake')")
-    standard, last = made.newest(lake, "standard", con), made.newest(lake, "shared", con).get(name)
+    standard, last = stood[0], stood[1].get(name)
     made_from = {t: standard[t].state for t in made_from}
     types = {
         "_id": "VARCHAR",
@@ -106,10 +117,9 @@ def _prepare_record(
     few = not full and last is not None and last.definition == definition and _touched(con, record, made_from, last, at)
     sources = {t: set(lake.columns("standard", t)) for t in made_from}
     ranked = orders(city, name, list(made_from))
-    if few and not number(con, "SELECT count(*) FROM _touched"):
-        bodies = [_none(types)]
-    else:
-        bodies = golden.statements(con, record, sources, ranked, only=_only(con, record) if few else "") if sources else [_none(types)]
+    if few and last and not number(con, "SELECT count(*) FROM _touched"):
+        return Prepared("shared", name, types, folder / "nothing", made_from, definition, 0, 0, 0, last.rows, 0, at)
+    bodies = golden.statements(con, record, sources, ranked, only=_only(con, record) if few else "") if sources else [_none(types)]
     which = within(con, "_touched") if few else ""
     next_ = Next("shared", name, types, bodies, made_from, definition, at, which)
     return _compare(lake, con, next_, folder, withdrawn=_withdrawn(city, last, made_from))
@@ -213,12 +223,13 @@ def _compare(lake: Lake, con: duckdb.DuckDBPyConnection, next_: Next, folder: Pa
         ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
     con.execute("DROP TABLE _next")
     staged = f"read_parquet({literal(str(path))})"
-    counts = dict(con.execute(f"SELECT _kind, count(*) FROM {staged} GROUP BY ALL").fetchall())
+    found = con.execute(f"SELECT _kind, count(*), count(*) FILTER (WHERE _withdrawn) FROM {staged} GROUP BY ALL").fetchall()
+    counts, by_decision = {kind: n for kind, n, _ in found}, {kind: n for kind, _, n in found}
     return Prepared(
         next_.station, name, types, path, next_.made_from, next_.definition,
         counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
         before=number(con, f"SELECT count(*) FROM {table('shared', name)}") if have else 0,
-        withdrawn=number(con, f"SELECT count(*) FROM {staged} WHERE _kind = 'D' AND _withdrawn"),
+        withdrawn=by_decision.get("D", 0),
         snapshot=next_.snapshot,
     )  # fmt: skip
 

@@ -13,17 +13,17 @@ import datetime as dt
 import hashlib
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from python_calamine import CalamineError
 
 from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
-from connectors.files.formats import excel
 from connectors.files.formats.csv import CsvFile, NoHeader, NotAsDeclared
+from connectors.files.formats.excel import Workbook
+from connectors.files.formats.workbook_limits import Refused
 from connectors.files.words import BOOKS, FilesRead
 from connectors.places import Outside, inside
 from connectors.wording import Who, gone
@@ -33,6 +33,7 @@ from schemas.registration import Dataset, System
 
 _LARGEST = 20 << 30
 _MOST = 10_000  # files of one dataset
+_KEPT = 16 << 20  # bytes of workbooks kept parsed between their header and their rows
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,11 @@ class Files:
 
     def __init__(self, folder: Path, system: System) -> None:
         self.folder, self.system = folder, system
+        self._books: dict[tuple[Unit, str], Workbook] = {}
 
     def close(self) -> None:
         """Nothing is held open."""
+        self._books.clear()
 
     def acknowledge(self, dataset: Dataset, notes: Mapping[str, Any]) -> None:
         """Files stay where they are; the cursor knows them by their digest."""
@@ -106,8 +109,9 @@ class Files:
         found = []
         for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
             read = FilesRead(files=path.name, encoding=self._guess(path))
-            with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, CalamineError, excel.Bomb):
-                names = self._header(path, read)
+            with contextlib.suppress(SourceError, NoHeader, NotAsDeclared, Refused):
+                stat = path.stat()
+                names = self._header(Unit(path, path.name, "", stat.st_size, stat.st_mtime_ns), read)
                 found.append(Found(path.name, tuple(Column(n, "text") for n in names if n)))
         return found
 
@@ -140,6 +144,7 @@ class Files:
         seen = self._seen(dataset, patient=True)
         if not seen.units:
             raise self._nothing(who, read, seen)
+        self._books.clear()
         known = (since or {}).get("files", {})
         one_snapshot = read.whole == "all"
         units = [u for u in seen.units if one_snapshot or not _same(u, known.get(u.name))]
@@ -148,6 +153,8 @@ class Files:
             units = [u for u in seen.units if u.slice in again]
         sample = (units or seen.units)[0]
         columns = self._columns(dataset, sample)
+        if not dataset.columns:  # of a raw dataset: all that any of its files has
+            columns = list(dict.fromkeys(c for u in (units or seen.units) for c in self._columns(dataset, u)))
         notes: dict[str, Any] = {k: v for k, v in (("waiting", seen.waiting), ("late", seen.late)) if v}
         if spare := self._unmapped(dataset, sample, columns):
             notes["unmapped"] = spare
@@ -164,22 +171,34 @@ class Files:
         started = time.monotonic()
         for unit in units:
             self._columns(dataset, unit)
-            digest = hashlib.sha256()
+            short = False
             try:
                 if unit.path.suffix.lower() in BOOKS:
-                    digest.update(unit.path.read_bytes())
-                    slices = yield from self._book(unit, read, columns)
-                    said = digest.hexdigest()
+                    book = self._book(unit, read)
+                    book.require(dataset.columns)
+                    by_sheet = read.whole == "per file" and isinstance(read.sheet, str) and (read.sheet == "each" or "*" in read.sheet)
+                    yield from book.batches(columns, unit.slice, by_sheet=by_sheet)
+                    slices, said, short = (
+                        {f"{unit.slice}#{t.sheet}" if by_sheet else unit.slice for t in book.tables},
+                        book.digest,
+                        bool(book.without),
+                    )
+                    _told(pull, unit, book)
                 else:
                     file = CsvFile(unit.path, read)
                     yield from file.batches(columns, unit.slice)
                     slices, said = {unit.slice}, file.digest
                     if file.private_use:
                         pull.notes["private_use"] = pull.notes.get("private_use", 0) + file.private_use
-            except (OSError, pa.ArrowInvalid, CalamineError) as error:
+            except (OSError, pa.ArrowInvalid) as error:
                 raise _broken(who, unit, error) from None
             self._unmoved(who, unit)
-            files[unit.name] = [unit.size, unit.mtime, said]
+            if short:  # read again until every sheet has its table; nothing missing in it is deleted meanwhile
+                files.pop(unit.name, None)
+                whole -= {""}
+                slices = slices - {unit.slice}
+            else:
+                files[unit.name] = [unit.size, unit.mtime, said]
             whole |= slices if read.whole in ("per file", "per batch") or read.append else set()
             if time.monotonic() - started > self.system.limits.patience.total_seconds():
                 raise SourceUnavailable(
@@ -188,15 +207,14 @@ class Files:
         pull.cursor = {"files": files}
         pull.whole = frozenset(whole)
 
-    @staticmethod
-    def _book(unit: Unit, read: Read, columns: Sequence[str]) -> Generator[Batch, None, set[str]]:
-        book = excel.open_book(unit.path)
-        slices = set()
-        for sheet in excel.sheets(book, read.sheet):
-            name = f"{unit.slice}#{sheet}" if read.whole == "per file" and read.sheet == "each" else unit.slice
-            slices.add(name)
-            yield from excel.batches(book, sheet, read, columns, name)
-        return slices
+    def _book(self, unit: Unit, read: Read) -> Workbook:
+        """The workbook, opened once a pull while small ones are kept."""
+        key = (unit, read.model_dump_json())
+        if key not in self._books:
+            if sum(u.size for u, _ in self._books) + unit.size > _KEPT:
+                self._books.clear()
+            self._books[key] = Workbook(unit.path, read)
+        return self._books[key]
 
     @staticmethod
     def _unmoved(who: Who, unit: Unit) -> None:
@@ -294,17 +312,15 @@ class Files:
 
     # columns
 
-    def _header(self, path: Path, read: Read) -> list[str]:
-        if path.suffix.lower() in BOOKS:
-            book = excel.open_book(path)
-            wanted = excel.sheets(book, read.sheet)
-            return excel.header(book, wanted[0], read) if wanted else []
-        return CsvFile(path, read).header()
+    def _header(self, unit: Unit, read: Read) -> list[str]:
+        if unit.path.suffix.lower() in BOOKS:
+            return self._book(unit, read).header()
+        return CsvFile(unit.path, read).header()
 
     def _names(self, dataset: Dataset, unit: Unit) -> list[str]:
         who = Who.of(self.system, dataset)
         try:
-            return self._header(unit.path, dataset.reading)
+            return self._header(unit, dataset.reading)
         except NoHeader:
             raise SourceUnavailable(
                 f"{who}: 文件 {unit.name} 没有完整的表头，可能只写了一半", f"{who}: {unit.name} has no whole header; it may be half written",
@@ -316,7 +332,11 @@ class Files:
                 f"{who}: {unit.name} is not {dataset.reading.encoding or 'utf-8'} as registered (looks like {error})",
                 next_zh="请系统主管部门确认编码是否改变，再修改 read.encoding", next_en="ask the owner about the encoding, then edit read.encoding",
             ) from None  # fmt: skip
-        except (excel.Bomb, CalamineError, OSError) as error:
+        except Refused as why:
+            raise SourceChanged(
+                f"{who}: 文件 {unit.name}：{why.zh}", f"{who}: the file {unit.name}: {why.en}", next_zh=why.next_zh, next_en=why.next_en
+            ) from None
+        except OSError as error:
             raise _broken(who, unit, error) from None
 
     def _columns(self, dataset: Dataset, unit: Unit) -> list[str]:
@@ -348,3 +368,12 @@ def _broken(who: Who, unit: Unit, error: Exception) -> SourceError:
         f"{who}: 文件 {unit.name}（{unit.size} 字节，{written}）无法读取（{kind}）", f"{who}: the file {unit.name} ({unit.size} bytes, {written}) cannot be read ({kind})",
         next_zh="请系统运维单位重新导出该文件", next_en="ask the operator to export it again",
     )  # fmt: skip
+
+
+def _told(pull: Pull, unit: Unit, book: Workbook) -> None:
+    """What a workbook held besides its rows, for whoever reads the summary."""
+    for name, count in (("error_cells", book.errors), ("formulas_without_value", book.unkept)):
+        if count:
+            pull.notes[name] = pull.notes.get(name, 0) + count
+    if book.without:
+        pull.notes.setdefault("sheets", []).extend(f"{unit.name}：{why.zh}" for why in book.without.values())

@@ -12,14 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from connectors.files.formats.encodings import ENCODINGS, codec
 from connectors.places import Place
 from schemas.documents import wrong
-from schemas.forms import Duration
+from schemas.forms import Duration, Texts
 from schemas.kinds import Kind
 from schemas.reading import Connection, Read
 
-BOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
+BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 TEXTS = (".csv", ".txt", ".tsv", ".dat")
 _OF_TEXTS = frozenset({"encoding", "delimiter", "quote"})
-_OF_BOOKS = frozenset({"sheet", "until", "fill_down"})
+_OF_BOOKS = frozenset({"sheet", "section", "header_from", "until", "fill_down"})
 
 
 def _below(pattern: str) -> str:
@@ -85,9 +85,11 @@ class FilesRead(Read):
     encoding: Encoding | None = None  # of a text file; utf-8 without it
     delimiter: Mark = ","  # of a text file
     quote: Mark = '"'  # of a text file
-    sheet: str | None = None  # of a workbook: a name, or "each"
-    until: str | None = None  # of a workbook: the first cell of the totals row; it and what is below is left out
-    fill_down: tuple[str, ...] = ()  # of a workbook: columns whose cells are merged downwards
+    sheet: Annotated[int, Field(ge=1)] | str | None = None  # a name, a place (2), a pattern ("*月"), or "each"; the first by default
+    section: str | None = None  # the title line above the table: it begins below that line and ends at a blank one
+    header_from: str | None = None  # how the header line starts: `header` counts from it
+    until: Texts = ()  # how the totals row starts, one or several words: it and what is below is left out
+    fill_down: tuple[str, ...] = ()  # columns whose blank cells, merged or left out, take the value above
 
     @classmethod
     def usable(cls, said: Mapping[str, Any]) -> frozenset[str]:

@@ -34,9 +34,7 @@ def publish(
 ) -> Published:
     """Bring shared records, derived tables and editions up to what is accepted. One at a time; nothing is pulled.
 
-    What has changed decides what is worked out anew; `full`: everything, and nothing else must come of it.
-
-    A record type or derived table that fails stays as it was, and the others go on.
+    What has changed decides what is worked out anew; `full`: everything, and nothing else must come of it. A record type or derived table that fails stays as it was, and the others go on.
     """
     with hub.lake.sole("publish", wait=600):
         _build_what_is_due(hub, tell)
@@ -76,9 +74,12 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
 
 def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *, confirmed: bool, full: bool) -> None:
     agreed, stood = hub.ledger.agreements(), made.newest(hub.lake, "shared")
+    seen: shared.Seen = {}
     for name, made_from in shared.due(hub.lake, hub.city, agreed, full=full).items():
         tell("share", name)
-        prepared = _prepared(published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full))
+        prepared = _prepared(
+            published, name, tell, partial(shared.prepare_record, hub.lake, hub.city, name, made_from, folder, full=full, seen=seen)
+        )
         if prepared:
             believed = confirmed or not prepared.refused or guards.decided(hub.lake, made_from, stood.get(name, made.Made()).made_from)
             (published.tables if believed else published.refused)[name] = prepared
