@@ -85,7 +85,8 @@ def _spoilt(lines: str) -> tuple[bytes, int]:
 def ours(folder: str, file: str) -> dict[str, Any]:
     """connectors/files through warehouse/staging."""
     watch = Stopwatch()
-    from connectors.files import Options, connect
+    from connectors.files import connect
+    from connectors.files.words import FilesConnection
     from schemas.registration import System
     from schemas.secrets import Secret
     from warehouse import staging
@@ -96,7 +97,7 @@ def ours(folder: str, file: str) -> dict[str, Any]:
         "datasets": {"rows": {"title": "救助", "raw": "测量用", "read": read}},
     })  # fmt: skip
     dataset = system.datasets["rows"]
-    connector = connect(Options(folder=Path(folder)), system, Secret())
+    connector = connect(FilesConnection.model_validate({"folder": str(folder)}, context={"administrator": True}), system, Secret())
     start = watch.lap()
     incoming = staging.stage(connector.pull(dataset, None), dataset.reading.key, Path(folder) / "ours.parquet", number=1, run="bench")
     work = watch.lap()

@@ -3,50 +3,26 @@
     System + $HUB_HOME/connections.yml + $HUB_HOME/secrets.yml  ->  Connector
 
 How a system is reached can be replaced whole by its entry in connections.yml: the same `systems/` serves the city and
-the demo. A kind is a module of this package with `connect`, `Options` (a closed model of its connection words) and
-`WORDS` (the words of `read:` it understands).
+the demo. A kind is a folder of this package: `words.py` declares its words (`schemas.kinds`), `connect` opens it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import importlib
-import pkgutil
-from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-import connectors
 from connectors.contract import Connector
+from connectors.places import Outside, placed
+from schemas.documents import load, told
 from schemas.errors import NotNow, RegistrationError
 from schemas.home import home
-from schemas.registration import Connection, Read, System
+from schemas.reading import Connection, connection_of
+from schemas.registration import System
 from schemas.secrets import private, secret
-
-COMMON = frozenset(
-    {"via", "key", "duplicates", "cursor", "overlap", "lag", "null_cursor", "whole", "append", "reconcile", "only", "deleted"}
-)
-_PLACES = ("file", "folder")  # options that name a place on this machine
-
-
-@functools.cache
-def kind(name: str) -> ModuleType | None:
-    """The module of a connector kind; only the kind that is asked for is loaded, so that one cannot break another."""
-    if name not in {m.name for m in pkgutil.iter_modules(connectors.__path__)}:
-        return None
-    loaded = importlib.import_module(f"connectors.{name}")
-    return loaded if hasattr(loaded, "connect") and hasattr(loaded, "Options") else None
-
-
-def kinds() -> dict[str, ModuleType]:
-    """Every connector kind there is."""
-    found = {m.name: kind(m.name) for m in pkgutil.iter_modules(connectors.__path__)}
-    return {name: module for name, module in found.items() if module}
 
 
 def open_system(system: System, via: str = "main") -> Connector:
@@ -55,20 +31,13 @@ def open_system(system: System, via: str = "main") -> Connector:
     Raises RegistrationError, SourceRefused or, outside the system's hours, NotNow before anything is asked of the far side.
     """
     system = _in_its_hours(system)
-    folder = home()
-    connection, trusted = _connection(system, via, folder)
-    how = _kind(system, connection)
+    connection, administrator = _connection(system, via)
     try:
-        options = how.Options.model_validate(_places(system, connection.options, folder, trusted=trusted))
-    except ValidationError as error:
-        said = _problems(error)
-        raise RegistrationError(
-            f"{system.path}: 连接 {via} 的写法有误：{said}",
-            f"{system.path}: the connection {via} is not right: {said}",
-            next_zh=f"修改 {'connections.yml' if trusted else f'systems/{system.path}.yml'} 中的 connection",
-            next_en="edit its connection",
-        ) from None
-    connector: Connector = how.connect(options, system, secret(folder, connection.secret, system.path))
+        connection = placed(connection, administrator=administrator)
+    except Outside as error:
+        raise _leads_out(system, str(error)) from None
+    how = importlib.import_module(f"connectors.{connection.connector}")
+    connector: Connector = how.connect(connection, system, secret(home(), connection.secret, system.path))
     return connector
 
 
@@ -87,101 +56,73 @@ def _in_its_hours(system: System) -> System:
     return system.model_copy(update={"limits": system.limits.model_copy(update={"patience": min(left, system.limits.patience)})})
 
 
-def _connection(system: System, via: str, folder: Path) -> tuple[Connection, bool]:
-    """The connection as it is to be used, and whether connections.yml says so."""
-    overrides = private(folder / "connections.yml")
+def _connection(system: System, via: str) -> tuple[Connection, bool]:
+    """The connection as it is to be used, and whether an administrator says so in connections.yml."""
+    file = home() / "connections.yml"
+    replaced = private(file)
     for path in (system.path, *system.formerly):
-        entry = overrides.get(path)
+        entry = replaced.get(path)
         if isinstance(entry, dict) and via in entry:
-            return Connection.model_validate(entry[via]), True
+            return _replaced(file, (path, via), entry[via]), True
     if via not in system.connections:
         known = "、".join(system.connections) or "（无）"
         raise RegistrationError(
             f"{system.path} 没有名为 {via} 的连接；有：{known}", f"{system.path} has no connection {via}; it has: {known}"
         )
-    return system.connections[via], False
+    return _whole(system, via), False
 
 
-def _kind(system: System, connection: Connection) -> ModuleType:
-    found = kind(connection.connector)
-    if found is None:
-        known = kinds()
+def _whole(system: System, via: str) -> Connection:
+    """The registration's own connection; one that leaves its words to connections.yml lacks them here."""
+    connection = system.connections[via]
+    try:
+        if type(connection) is Connection:
+            return Connection.model_validate(connection_of(connection.model_dump(exclude_unset=True), whole=True))
+    except ValidationError as error:
+        lacking = ", ".join(str(p["loc"][-1]) for p in error.errors() if p["loc"])
         raise RegistrationError(
-            f"{system.path}: 没有连接方式 {connection.connector}；有：{'、'.join(known)}",
-            f"{system.path}: no connector {connection.connector}; there are: {', '.join(known)}",
-            next_zh=f"修改 systems/{system.path}.yml 的 connector",
-            next_en=f"edit connector in systems/{system.path}.yml",
-        )
-    return found
+            f"{system.path}: 连接 {via} 没有写明 {lacking}",
+            f"{system.path}: the connection {via} lacks {lacking}",
+            next_zh=f"写入 systems/{system.path}.yml 的 connection，或由管理员写入 $HUB_HOME/connections.yml",
+            next_en=f"write it under connection in systems/{system.path}.yml, or have the administrator write it into $HUB_HOME/connections.yml",
+        ) from None
+    return connection
 
 
-def _places(system: System, options: dict[str, Any], folder: Path, *, trusted: bool) -> dict[str, Any]:
-    """A registration may only name places below HUB_HOME; what an administrator wrote into connections.yml is taken as it is."""
-    placed = dict(options)
-    for word in _PLACES:
-        if word not in placed:
-            continue
-        place = Path(str(placed[word]))
-        if trusted and place.is_absolute():
-            continue
-        inside = (folder / "far" / place).resolve()
-        if place.is_absolute() or not inside.is_relative_to(folder):
-            raise RegistrationError(
-                f"{system.path}: {word} 只能是 HUB_HOME/far 下的相对路径，实际为 {placed[word]}",
-                f"{system.path}: {word} must be a path relative to HUB_HOME/far, found {placed[word]}",
-                next_zh="把绝对路径写进 $HUB_HOME/connections.yml，由管理员维护",
-                next_en="write absolute paths into $HUB_HOME/connections.yml, which the administrator keeps",
-            )
-        placed[word] = str(inside)
-    return placed
+def _replaced(file: Path, where: tuple[str, str], written: object) -> Connection:
+    """An entry of connections.yml in the words of its kind. Raises RegistrationError naming file and line, never a value."""
+    try:
+        return Connection.model_validate(connection_of(written, whole=True, administrator=True))
+    except ValidationError as error:
+        said = told(file, Connection, load(file)[1], error, where)
+        raise RegistrationError(
+            "连接有误：\n  " + "\n  ".join(zh for zh, _ in said),
+            "connection refused:\n  " + "\n  ".join(en for _, en in said),
+            next_zh=f"管理员修改 {file}",
+            next_en=f"the administrator edits {file}",
+        ) from None
 
 
-def _problems(error: ValidationError) -> str:
-    """What is wrong, without the values: one of them might be a secret that was written where it does not belong."""
-    return "；".join(
-        f"{'.'.join(map(str, p['loc'])) or '(connection)'}: {p['msg']}" for p in error.errors(include_input=False, include_url=False)
+def _leads_out(system: System, word: str) -> RegistrationError:
+    return RegistrationError(
+        f"{system.path}: {word} 指向不允许读取的位置：只能是 HUB_HOME/far 之内，或管理员在 connections.yml 写明的文件夹，且不能是枢纽自己的文件",
+        f"{system.path}: {word} leads to where the hub may not read: only below HUB_HOME/far, or a folder an administrator names in "
+        "connections.yml, and nothing of the hub's own",
+        next_zh=f"修改 systems/{system.path}.yml 的 connection；其他位置由管理员写入 $HUB_HOME/connections.yml",
+        next_en=f"edit connection in systems/{system.path}.yml; other places are written into $HUB_HOME/connections.yml by the administrator",
     )
 
 
 def validate(system: System) -> list[tuple[str, str]]:
-    """What the registration says that its connector kinds do not understand, as (Chinese, English)."""
+    """What stands between a registration that reads well and its far side, as sync would say it."""
     said: list[tuple[str, str]] = []
-    for via, connection in system.connections.items():
-        how = kind(connection.connector)
-        if how is None:
-            known = "、".join(kinds())
-            said.append(
-                (
-                    f"connections.{via}: 没有连接方式 {connection.connector}；有：{known}",
-                    f"connections.{via}: no connector {connection.connector}; there are: {known}",
-                )
-            )
-            continue
+    for via in system.connections:
         try:
-            how.Options.model_validate(connection.options)
-        except ValidationError as error:
-            problems = _problems(error)
-            said.append((f"connections.{via}: {problems}", f"connections.{via}: {problems}"))
-        for name, dataset in system.datasets.items():
-            if dataset.read and dataset.read.via == via:
-                where = f"datasets.{name}.read"
-                said += _words(where, dataset.read, connection.connector, how.WORDS | COMMON)
-                said += [(f"{where}: {zh}", f"{where}: {en}") for zh, en in getattr(how, "sense", _sensible)(dataset.read)]
+            connection, administrator = _connection(system, via)
+            placed(connection, administrator=administrator)
+        except Outside as error:
+            refused = _leads_out(system, str(error))
+            said.append((refused.zh, refused.en))
+        except RegistrationError as error:
+            said.append((error.zh, error.en))
     return said
-
-
-def _sensible(read: Read) -> Iterable[tuple[str, str]]:
-    """A kind without `sense` takes its words in any combination."""
-    del read
-    return ()
-
-
-def _words(where: str, read: Read, kind: str, known: frozenset[str]) -> list[tuple[str, str]]:
-    unknown = sorted(read.model_fields_set - known)
-    return [
-        (
-            f"{where}.{word}: 连接方式 {kind} 用不到这个词；可用：{'、'.join(sorted(known))}",
-            f"{where}.{word}: {kind} has no use for this word; it knows: {', '.join(sorted(known))}",
-        )
-        for word in unknown
-    ]

@@ -61,7 +61,8 @@ def _dataset(side: Side, file: str) -> str:
 
 
 def _control(side: Side, file: str) -> str | None:
-    return side.system.datasets[_dataset(side, file)].reading.complete_when
+    mark: str | None = side.system.datasets[_dataset(side, file)].reading.complete_when
+    return mark
 
 
 def _last(side: Side, file: str, place: Path) -> str:

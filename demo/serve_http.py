@@ -26,7 +26,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from demo.sides import Side, folder, note, noted, sides
-from schemas.registration import Connection, Dataset, Page
+from schemas.reading import Connection
+from schemas.registration import Dataset
 
 LARGEST_PAGE = 5_000
 TOKEN_LIFE = 7_200  # seconds
@@ -168,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         reading, body = dataset.reading, _shaped(connection, {})
         if reading.rows:
             _put(body, reading.rows, rows)
-        page = reading.page or Page(kind="none")
+        page = reading.page
         if page.total:
             _put(body, page.total, total)
         if page.next:
@@ -236,7 +237,7 @@ def _file(home: Path, side: Side) -> Path:
 
 def _page(file: Path, name: str, dataset: Dataset, query: Query, shrunk: bool) -> tuple[list[dict[str, Any]], int, Any]:
     """The rows asked for, how many there are in all, and what to ask for next (None at the end)."""
-    reading, page = dataset.reading, dataset.reading.page or Page(kind="none")
+    reading, page = dataset.reading, dataset.reading.page
     where, values = ["1"], []
     if reading.since and reading.cursor:
         for parameter, sign in ((reading.since.lower, ">="), (reading.since.upper, "<=")):

@@ -38,7 +38,7 @@ class Difference:
 
     def __init__(self, dataset: Dataset, before: pa.Table, after: pa.Table) -> None:
         self.columns = [f for f in after.schema if f.name not in before.column_names]
-        if dataset.reading.changes:  # rows are only ever added, at the end
+        if dataset.reading.marks:  # rows are only ever added, at the end
             self.keys, self.rows = after.slice(0, 0), after.slice(before.num_rows)
             return
         key = list(dataset.reading.key)
@@ -84,7 +84,7 @@ class Postgres:
         run(f"CREATE TABLE {_q(name)} ({columns})")
         self._copy(name, table)
         run(f"GRANT SELECT ON {_q(name)} TO {_q(self.role)}")
-        changes = dataset.reading.changes
+        changes = dataset.reading.marks
         if changes and changes.receipt:
             run(f"GRANT UPDATE ({_q(changes.receipt)}) ON {_q(name)} TO {_q(self.role)}")
         moved = changes.at if changes else dataset.reading.cursor
@@ -125,7 +125,7 @@ class Sqlite:
             connection.execute(f"DROP TABLE IF EXISTS {_q(name)}")
             connection.execute(f"CREATE TABLE {_q(name)} ({columns})")
             self._insert(connection, name, table)
-            moved = dataset.reading.changes.at if dataset.reading.changes else dataset.reading.cursor
+            moved = dataset.reading.marks.at if dataset.reading.marks else dataset.reading.cursor
             if moved:
                 connection.execute(f"CREATE INDEX {_q(name + ' moved')} ON {_q(name)} ({_q(moved)})")
             if dataset.reading.key:

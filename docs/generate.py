@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from connectors.opening import COMMON, kinds
 from hub.systems import as_written
-from schemas import documents, promises, records, registration
+from schemas import documents, forms, reading, records, registration
+from schemas.kinds import kinds
 from warehouse.conversions import DATE_FORMATS, WORDS
 from warehouse.reasons import reason
 
@@ -51,6 +51,14 @@ def registration_page() -> str:
     for model in nested(registration.System):
         title = "A system" if model is registration.System else f"`{model.__name__}`"
         parts += [f"## {title}\n", first_line(model), fields(model)]
+    parts += ["# The words of each kind\n", "Beside those of [Connection](#connection) and [Read](#read).\n"]
+    for name, one in kinds().items():
+        parts += [f"## Kind `{name}`\n"]
+        for model, base in ((one.connection, reading.Connection), (one.read, reading.Read)):
+            parts += [f"### `{'connection' if base is reading.Connection else 'read'}` of {name}\n", fields(model, own(model, base))]
+            for inner in nested(model)[1:]:
+                if inner not in nested(registration.System):
+                    parts += [f"### `{inner.__name__}`\n", first_line(inner), fields(inner)]
     parts += ["## A department\n", first_line(registration.Department), fields(registration.Department)]
     parts += ["# The words of a record type\n", "`schemas/records/<record>.yml`.\n"]
     for model in nested(records.Record):
@@ -59,18 +67,14 @@ def registration_page() -> str:
 
 
 def words_page() -> str:
-    read = set(registration.Read.model_fields)
     parts = [
         HEAD,
         "# Word lists\n",
         "## Connector kinds\n",
-        f"Every kind understands of `read:` {listed(COMMON)}.\n",
+        f"Every kind understands of `read:` {listed(reading.Read.model_fields)}.\n",
         table(
             ("kind", "words of `connection:`", "words of `read:`"),
-            [
-                (f"`{n}`", listed(f.alias or w for w, f in k.Options.model_fields.items()), listed(k.WORDS & read))
-                for n, k in kinds().items()
-            ],
+            [(f"`{n}`", listed(own(k.connection, reading.Connection)), listed(own(k.read, reading.Read))) for n, k in kinds().items()],
         ),
         "## Conversions (`as:`; a field's own type by default)\n",
         table(
@@ -98,6 +102,11 @@ def words_page() -> str:
     return "\n".join(parts)
 
 
+def own(model: type[BaseModel], base: type[BaseModel]) -> tuple[str, ...]:
+    """The words a kind adds to those every kind has, as they are written."""
+    return tuple(f.alias or w for w, f in model.model_fields.items() if w not in base.model_fields)
+
+
 def hours(seconds: float) -> str:
     return f"{seconds / 3600:g} h" if seconds < 86400 * 3 else f"{seconds / 86400:g} d"
 
@@ -117,13 +126,13 @@ def models(annotation: Any) -> list[type[BaseModel]]:
     return [m for a in typing.get_args(annotation) if a is not Ellipsis for m in models(a)]
 
 
-def fields(model: type[BaseModel]) -> str:
+def fields(model: type[BaseModel], only: tuple[str, ...] | None = None) -> str:
     said = comments(model)
     rows: list[tuple[str, ...]] = []
     if model is registration.System:
         rows += [("`connector`, `connection`", "", "", "short for one connection named main")]
     for name, field in model.model_fields.items():
-        if field.exclude:
+        if field.exclude or (only is not None and (field.alias or name) not in only):
             continue
         kind = typing.get_type_hints(model, include_extras=True)[name]
         default = "**required**" if field.is_required() else shown(field.get_default(call_default_factory=True), kind)
@@ -151,7 +160,7 @@ def allowed(kind: Any) -> str:
         "ResourceCode": "code",
     }  # fmt: skip
     for name, said in named.items():
-        if kind is getattr(promises, name, None) or kind is getattr(registration, name, None):
+        if kind is getattr(forms if hasattr(forms, name) else registration, name):
             return said
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
@@ -176,7 +185,7 @@ def shown(value: Any, kind: Any) -> str:
         return ""
     if hasattr(value, "total_seconds"):
         return f"`{int(value.total_seconds())} seconds`"
-    if kind is promises.Share:
+    if kind is forms.Share:
         return f"`{value * 100:g}%`"
     if isinstance(value, tuple):
         return f"`[{', '.join(map(str, value))}]`"

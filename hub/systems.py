@@ -202,13 +202,28 @@ def as_written(schema: dict[str, Any]) -> dict[str, Any]:
     if "Connection" in definitions:
         properties["connector"] = {"type": "string"}
         properties["connection"] = {"type": "object"}
-        definitions["Connection"] = {**definitions["Connection"], "additionalProperties": True}
+        definitions |= _of_each_kind()
     for name in ("FieldMap", "Filled"):
         if name in definitions:
             definitions[name] = {"anyOf": [{"type": "string"}, definitions[name]]}
     made["properties"] = properties
     if definitions:
         made["$defs"] = {n: _loosened(d) for n, d in definitions.items()}
+    return made
+
+
+def _of_each_kind() -> dict[str, Any]:
+    """The words of `connection:` and `read:`: those of one kind or of another."""
+    from schemas.kinds import kinds
+
+    made: dict[str, Any] = {}
+    for kind in kinds().values():
+        for model in (kind.connection, kind.read):
+            said = model.model_json_schema(by_alias=True)
+            made |= said.pop("$defs", {})
+            made[model.__name__] = {**said, "required": []}  # an inherited word, or one of connections.yml, need not stand here
+    for name, word in (("Connection", "connection"), ("Read", "read")):
+        made[name] = {"anyOf": [{"$ref": f"#/$defs/{getattr(k, word).__name__}"} for k in kinds().values()]}
     return made
 
 

@@ -18,8 +18,8 @@ from pydantic import Field, model_validator
 
 from schemas.documents import Closed, Path_, load, read, refused
 from schemas.errors import NotRegistered, RegistrationError
+from schemas.forms import Name
 from schemas.home import schemas_folder, systems_folder
-from schemas.promises import Name
 from schemas.records import Derived, Record, read_codes, read_derived, read_records
 from schemas.registration import Dataset, Department, System
 

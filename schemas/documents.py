@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.errors import RegistrationError
 
@@ -26,6 +27,12 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     short_forms: ClassVar[tuple[str, ...]] = ()  # words that are read though they are no fields
 
+    @classmethod
+    def written(cls, where: Path_) -> tuple[Path_, ...]:
+        """Where else in the file what belongs to that path may stand: a short form, a default for several."""
+        del where
+        return ()
+
 
 Model = TypeVar("Model", bound=Closed)
 
@@ -38,8 +45,54 @@ def read(path: Path, model: type[Model], /, **more: object) -> Model:
     try:
         return model.model_validate({**content, **more})
     except ValidationError as error:
-        said = [_one(path, model, lines, problem) for problem in error.errors()]
+        said = told(path, model, lines, error)
         raise refused(path, [zh for zh, _ in said], [en for _, en in said]) from None
+
+
+def told(path: Path, model: type[Closed], lines: dict[Path_, int], error: ValidationError, below: Path_ = ()) -> list[tuple[str, str]]:
+    """Every mistake once, in two languages, with its file and line; `below` is where in the file the model stands."""
+    return list(dict.fromkeys(_one(path, model, lines, problem, below) for problem in error.errors()))
+
+
+def wrong(zh: str, en: str, *where: str, found: object = None) -> ValidationError:
+    """A mistake that a validator tells in two languages, at the word `where` below its own place."""
+    problem = PydanticCustomError("told", "{zh}", {"zh": zh, "en": en})
+    return ValidationError.from_exception_data("registration", [InitErrorDetails(type=problem, loc=where, input=found)])
+
+
+def unknown(word: str, allowed: list[str], why: tuple[str, str] = ("", "")) -> ValidationError:
+    """A word that stands where it is not understood."""
+    return ValidationError.from_exception_data("registration", [_unknown((word,), allowed, why)])
+
+
+def _unknown(where: Path_, allowed: list[str], why: tuple[str, str] = ("", "")) -> InitErrorDetails:
+    problem = PydanticCustomError("unknown_word", "{zh}", {"zh": why[0], "en": why[1], "allowed": allowed})
+    return InitErrorDetails(type=problem, loc=where, input=None)
+
+
+def validated(model: type[Model], value: object, *, quiet: bool = False, administrator: bool = False) -> Model:
+    """The value as a model that only the value itself names; with `quiet` no error repeats what was found.
+
+    Inside a validator of another model, pydantic puts these mistakes at their place in the whole.
+    """
+    try:
+        return model.model_validate(value, context={"administrator": administrator})
+    except ValidationError as error:
+        raise ValidationError.from_exception_data(model.__name__, [_again(model, p, quiet=quiet) for p in error.errors()]) from None
+
+
+def _again(model: type[Closed], problem: Any, *, quiet: bool) -> InitErrorDetails:
+    if problem["type"] == "extra_forbidden":
+        return _unknown(problem["loc"], _allowed(model, problem["loc"][:-1]))
+    said = problem.get("ctx", {})
+    message = {"zh": said["zh"], "en": said["en"]} if "zh" in said else {"zh": _message(problem), "en": _message(problem)}
+    kind = problem["type"] if problem["type"] in ("missing", "unknown_word") else "told"
+    again = "missing" if kind == "missing" else PydanticCustomError(kind, "{zh}", {**said, **message} if "zh" in said else message)
+    return InitErrorDetails(type=again, loc=problem["loc"], input=None if quiet else problem.get("input"))
+
+
+def _message(problem: Any) -> str:
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def refused(path: Path, zh: list[str], en: list[str]) -> RegistrationError:
@@ -118,25 +171,28 @@ def _at(path: Path, line: int, where: Path_, zh: str, en: str) -> RegistrationEr
     return refused(path, [f"{place}: {zh}"], [f"{place}: {en}"])
 
 
-def _one(path: Path, model: type[BaseModel], lines: dict[Path_, int], problem: Any) -> tuple[str, str]:
-    where: Path_ = tuple(problem["loc"])
+def _one(path: Path, model: type[Closed], lines: dict[Path_, int], problem: Any, below: Path_) -> tuple[str, str]:
+    where: Path_ = (*below, *problem["loc"])
+    if where not in lines:
+        where = next((w for w in model.written(where) if w in lines or w[:-1] in lines), where)
     known = where
     while known and known not in lines:
         known = known[:-1]
     place = f"{path}:{lines.get(known, 1)}: {'.'.join(map(str, where)) or '(文件)'}"
-    if problem["type"] == "extra_forbidden":
-        allowed = _allowed(model, where[:-1])
+    said = problem.get("ctx", {})
+    if problem["type"] in ("extra_forbidden", "unknown_word"):
+        allowed = said["allowed"] if "allowed" in said else _allowed(model, problem["loc"][:-1])
         near = difflib.get_close_matches(str(where[-1]), allowed, 1)
-        zh = f"{place}: 不认识的词 {where[-1]!r}；这里可以用 {'、'.join(allowed)}" + (f"；是不是 {near[0]}？" if near else "")
-        en = f"{place}: unknown word {where[-1]!r}; allowed here: {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
+        zh, en = (f"{said['zh']}；", f"{said['en']}; ") if said.get("zh") else ("", "")
+        zh = f"{place}: 不认识的词 {where[-1]!r}；{zh}这里可以用 {'、'.join(allowed)}" + (f"；是不是 {near[0]}？" if near else "")
+        en = f"{place}: unknown word {where[-1]!r}; {en}allowed here: {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
         return zh, en
     if problem["type"] == "missing":
         return f"{place}: 缺少 {where[-1]}", f"{place}: {where[-1]} is missing"
     found = problem.get("input")
-    shown = f"，实际为 {found!r}" if isinstance(found, str | int | float | bool) else ""
-    shown_en = f", found {found!r}" if isinstance(found, str | int | float | bool) else ""
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}{shown}", f"{place}: {message}{shown_en}"
+    plain = isinstance(found, str | int | float | bool)
+    zh, en = (said["zh"], said["en"]) if "zh" in said else (_message(problem),) * 2
+    return f"{place}: {zh}" + (f"，实际为 {found!r}" if plain else ""), f"{place}: {en}" + (f", found {found!r}" if plain else "")
 
 
 def _allowed(model: type[BaseModel], where: Path_) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+FOREIGN = ("far", "demo")  # folders of HUB_HOME where others put what the hub reads; all else in it the hub writes itself
 ROOT = Path(__file__).resolve().parent.parent
 
 

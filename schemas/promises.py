@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from schemas.documents import Closed
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
-
-
-def _share(value: object) -> object:
-    """`10%` as 0.1."""
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
-        return float(value[:-1]) / 100
-    raise ValueError("比例请写成 10% 这样的形式")
-
-
-Share = Annotated[
-    float,
-    BeforeValidator(_share),
-    PlainSerializer(lambda v: f"{v * 100:g}%"),
-    Field(ge=0, le=10),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$"}),  # as it is written
-]
-Severity = Literal["inform", "warn", "block"]
+from schemas.forms import Name, Severity, Share
 
 
 class Bound(Closed):

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.documents import Closed, read, refused
-from schemas.promises import Name, Severity, Share
+from schemas.forms import Name, Severity, Share
 
 Type = Literal["text", "integer", "decimal", "date", "datetime", "boolean", "code", "id_number", "uscc", "phone"]
 SQL_TYPES: dict[str, str] = {

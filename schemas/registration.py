@@ -1,8 +1,7 @@
 """Departments, systems and datasets as they are registered: closed models over `systems/<department>/<system>.yml`.
 
 A registration says how a system is reached, what is read and what each column means. It holds no code, no
-template and no secret. The word list of `read:` is the union of what all connector kinds understand; each kind
-refuses the words it has no use for (`connectors.validate`).
+template and no secret. The words by which a system is reached and read are those of its connector kind (`schemas.kinds`).
 """
 
 from __future__ import annotations
@@ -11,10 +10,13 @@ import datetime as dt
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, field_validator, model_validator
 
-from schemas.documents import Closed
-from schemas.promises import Expect, Name
+from schemas.documents import Closed, Path_, wrong
+from schemas.forms import Duration, Name, Texts
+from schemas.kinds import Unread
+from schemas.promises import Expect
+from schemas.reading import Connection, Read, all_used, connection_of, read_of, towards_its_kind
 
 SystemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*/[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 ResourceCode = Annotated[str, StringConstraints(pattern=r"^[123]\d{5}\d*/[0-9A-Za-z]+$")]  # 目录编制指南（试行）: 分类码/顺序码
@@ -42,27 +44,6 @@ PROMISED: dict[str, dt.timedelta] = {  # 更新周期: the age a dataset may hav
     "yearly": dt.timedelta(days=370),
     "other": dt.timedelta(days=370),
 }
-
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 30 * 86400}
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, dt.timedelta):
-        return value
-    match = re.fullmatch(r"(\d+) (second|minute|hour|day|week|month)s?", str(value))
-    if not match:
-        raise ValueError('时长请写成 "2 days"、"5 minutes" 这样的形式')
-    return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-Duration = Annotated[dt.timedelta, BeforeValidator(_duration), PlainSerializer(lambda v: f"{int(v.total_seconds())} seconds")]
-
-
-def _texts(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
 
 class Department(Closed):
@@ -119,23 +100,6 @@ class Limits(Closed):
         return max(dt.timedelta(minutes=lasts) - since, dt.timedelta(0))
 
 
-class Connection(Closed):
-    """How a system is reached. `$HUB_HOME/connections.yml` may replace an entry whole."""
-
-    connector: Name
-    secret: Name | None = None  # a name in the secret store, never a value
-    options: dict[str, Any] = Field(default_factory=dict)  # the words of the connector kind, checked by connectors.validate
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, value: Any) -> Any:
-        """`{connector: rest, secret: x, address: …}` is how it is written."""
-        if isinstance(value, dict) and "options" not in value:
-            own = {k: v for k, v in value.items() if k in ("connector", "secret")}
-            return {**own, "options": {k: v for k, v in value.items() if k not in own}}
-        return value
-
-
 class Resource(Closed):
     """政务信息资源: the dataset's entry in the catalogue and its 共享类型 (条例 art. 14, 15)."""
 
@@ -152,109 +116,6 @@ class Resource(Closed):
         if self.share == "none" and not self.basis:
             raise ValueError("不予共享须写明 basis（法律、行政法规或国务院决定依据）")
         return self
-
-
-class Changes(Closed):
-    """前置库: a table that carries its own change marks."""
-
-    kind: str  # the column that says what happened
-    insert: Texts = ("I",)
-    update: Texts = ("U",)
-    delete: Texts = ("D",)
-    at: str  # when it happened, second precision; the cursor
-    batch: str | None = None
-    receipt: str | None = None  # the row status column we write back after the landing commit
-    taken: str = "1"  # the value that says: taken
-    expected: Annotated[dict[str, str], Field(default_factory=dict)]  # a control table: {table, batch, rows} names its columns
-
-
-class Page(Closed):
-    """How a REST interface hands out a long list."""
-
-    kind: Literal["page", "offset", "cursor", "link", "none"] = "page"
-    number: str = "page"  # name of the page (or offset, or cursor) parameter
-    size: str = "size"  # name of the size parameter
-    rows: int = Field(default=500, ge=1, le=100_000)
-    start: int = 1
-    total: str | None = None  # where the answer says how many there are
-    next: str | None = None  # where the answer says the next cursor, or holds the next page's address
-
-
-class Since(Closed):
-    """The parameters a REST interface takes for a window of time."""
-
-    lower: str
-    upper: str | None = None
-    format: str = "%Y-%m-%d %H:%M:%S"  # as the interface takes it; also seconds, milliseconds, number
-    zone: str | None = None  # of a format that tells none; the system's time zone otherwise, UTC where it ends in Z
-
-
-class Read(Closed):
-    """What is read, how it is told apart, and what may be concluded from what is missing."""
-
-    via: Name = "main"  # which of its connections
-    key: tuple[str, ...] = ()  # the columns that tell its rows apart; without one, a row is known by all its values
-    duplicates: Literal["hold", "newest"] = "hold"  # of differing rows with one key: hold them all, or the newest counts
-    # pulling
-    cursor: str | None = None  # a column that grows with every change: only newer rows are read
-    overlap: Duration = dt.timedelta(0)  # how far behind the cursor a read begins, for rows that come late
-    lag: Duration = dt.timedelta(0)  # rows younger than this may still change: the cursor waits before them
-    null_cursor: Literal["read", "skip"] = "read"  # rows without a cursor value: read every time, or never
-    whole: Literal["all", "per file", "per batch"] | None = None  # what is delivered whole: a row missing in it is deleted
-    append: bool = False  # rows only ever come to it, and have no key
-    reconcile: Literal["daily", "weekly", "monthly"] | None = None  # a cursor sees no deletion: read from the beginning that often
-    only: dict[str, Texts] = Field(default_factory=dict)  # column: values; other rows are not read
-    deleted: dict[str, Texts] = Field(default_factory=dict)  # column: values that say: this row is deleted
-    # database
-    table: str | None = None  # a table or view; schema.table outside the connection's schema
-    changes: Changes | None = None
-    # rest
-    path: str | None = None  # below the connection's url
-    rows: str = ""  # where the answer holds the list, for example data.list
-    page: Page | None = None
-    since: Since | None = None
-    params: dict[str, str] = Field(default_factory=dict)  # sent with every request
-    # files
-    files: str | None = None  # a pattern in the folder, for example person_*.csv
-    encoding: str | None = None
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str | None = None  # the sign that stands before a quote inside a quoted value, such as a backslash; doubled quotes always do
-    complete_when: str | None = None  # the suffix of the control file that says: finished
-    settled: Duration = dt.timedelta(seconds=5)  # without a control file: unchanged for this long
-    parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files
-    batch: str | None = None  # a pattern with one group: the batch in a file name
-    sheet: Annotated[int, Field(ge=1)] | str | None = None  # a name, a place (2), a pattern ("*月"), or "each"; the first by default
-    section: str | None = None  # the title line above the table: it begins below that line and ends at a blank one
-    header_from: str | None = None  # how the header line starts: `header` counts from it
-    header: tuple[int, ...] = (1,)  # the lines that hold the column names, joined by `join`
-    join: str = "/"
-    until: Texts = ()  # how the totals row starts, one or several words: it and what is below is left out
-    fill_down: tuple[str, ...] = ()  # columns whose blank cells, merged or left out, take the value above
-
-    @field_validator("header", mode="before")
-    @classmethod
-    def _header(cls, value: Any) -> Any:
-        return [value] if isinstance(value, int) else value
-
-    @model_validator(mode="after")
-    def _sense(self) -> Read:
-        ways = [w for w in ("table", "path", "files") if getattr(self, w)]
-        if len(ways) != 1:
-            raise ValueError("read 须且只须写明 table、path、files 之一")
-        if self.append and self.key:
-            raise ValueError("append 用于没有主键的数据；有主键请去掉 append")
-        if not self.key and not self.append and self.changes:
-            raise ValueError("changes 需要 key")
-        if self.cursor and self.changes:
-            raise ValueError("cursor 与 changes 只能用一个")
-        if self.cursor and not self.key and not self.append:
-            raise ValueError("用 cursor 增量读取需要 key（或 append）")
-        return self
-
-    @property
-    def incremental(self) -> bool:
-        return bool(self.cursor or self.changes)
 
 
 class FieldMap(Closed):
@@ -301,7 +162,7 @@ class Dataset(Closed):
     agreement: Literal["required"] | None = (
         None  # it enters nothing shared and leaves for no platform before an agreement is in the ledger (hub agree)
     )
-    read: Read | None = None
+    read: Annotated[SerializeAsAny[Read] | None, BeforeValidator(read_of)] = None
     fields: dict[Name, FieldMap] = Field(default_factory=dict)
     codes: dict[Name, dict[str, str]] = Field(default_factory=dict)  # field: {their value: ours}; the unlisted is never guessed
     ignore: tuple[str, ...] = ()  # columns that are known and left out
@@ -333,9 +194,7 @@ class Dataset(Closed):
         named = [f.source for f in self.fields.values() if f.source] if self.record else []
         read = self.read
         if read and self.record:
-            named += [*read.key, *([read.cursor] if read.cursor else []), *read.only, *read.deleted]
-            if read.changes:
-                named += [c for c in (read.changes.kind, read.changes.at, read.changes.batch) if c]
+            named += read.columns
         return tuple(dict.fromkeys(named))
 
 
@@ -357,20 +216,45 @@ class System(Closed):
     schedule: str | None = None
     timezone: str = "Asia/Shanghai"
     limits: Limits = Field(default_factory=Limits)
-    connections: dict[Name, Connection] = Field(default_factory=dict)
+    connections: dict[Name, Annotated[SerializeAsAny[Connection], BeforeValidator(connection_of)]] = Field(default_factory=dict)
+    reading: dict[str, Any] = Field(
+        default_factory=dict
+    )  # words of `read:` for all its datasets that have a use for them; a dataset's own word counts
     formerly: tuple[SystemPath, ...] = ()  # paths it had before it moved; its tables keep the first one's name
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
 
+    @classmethod
+    def written(cls, where: Path_) -> tuple[Path_, ...]:
+        match where:
+            case ("connections", "main", "connector" as word):
+                return ((word,),)
+            case ("connections", "main", *rest):
+                return (("connection", *rest),)
+            case ("datasets", _, "read", *rest):
+                return (("reading", *rest),)
+        return ()
+
     @model_validator(mode="before")
     @classmethod
-    def _one_connection(cls, value: Any) -> Any:
-        """`connector:` and `connection:` are short for one connection named main."""
-        if not isinstance(value, dict) or "connector" not in value:
+    def _short(cls, value: Any) -> Any:
+        """`connector:` and `connection:` are short for one connection named main; each `read:` goes to the kind of its connection."""
+        if not isinstance(value, dict):
             return value
-        if "connections" in value:
-            raise ValueError("connector 与 connections 只能写一种")
-        rest = {k: v for k, v in value.items() if k not in ("connector", "connection")}
-        return {**rest, "connections": {"main": {"connector": value["connector"], **(value.get("connection") or {})}}}
+        made = dict(value)
+        if "connector" in made:
+            if "connections" in made:
+                raise ValueError("connector 与 connections 只能写一种")
+            words = made.pop("connection", None) or {}
+            if not isinstance(words, dict):
+                raise wrong("connection 应是“键: 值”结构", "connection must be a mapping", "connection")
+            made["connections"] = {"main": {"connector": made.pop("connector"), **words}}
+        if isinstance(datasets := made.get("datasets"), dict):
+            shared = made.get("reading") if isinstance(made.get("reading"), dict) else {}
+            made["datasets"] = {n: towards_its_kind(d, made.get("connections"), shared or {}) for n, d in datasets.items()}
+            all_used(
+                shared or {}, [d["read"] for d in made["datasets"].values() if isinstance(d, dict) and isinstance(d.get("read"), Unread)]
+            )
+        return made
 
     @field_validator("schedule")
     @classmethod

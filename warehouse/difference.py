@@ -29,7 +29,7 @@ def distinct_keys(con: duckdb.DuckDBPyConnection, relation: str, rows: int) -> i
 def _order(dataset: Dataset) -> list[str]:
     """What tells the newer of two versions of a key."""
     read = dataset.reading
-    own = read.changes.at if read.changes else read.cursor
+    own = read.marks.at if read.marks else read.cursor
     return [*([own] if own else []), *(["_slice"] if read.duplicates == "newest" else [])]
 
 
@@ -93,7 +93,7 @@ def row_text(landed: Iterable[str], of: str = "") -> str:
 def _gone(dataset: Dataset, types: Mapping[str, str]) -> str:
     """A condition that is true for rows that say themselves: I was deleted. Values are compared as the column's type has them."""
     read = dataset.reading
-    marks = [*read.deleted.items(), *([(read.changes.kind, read.changes.delete)] if read.changes else [])]
+    marks = [*read.deleted.items(), *([(read.marks.kind, read.marks.delete)] if read.marks else [])]
     said = []
     for name, values in marks:
         column = names.landed_of(name, types) or name
@@ -119,7 +119,7 @@ def difference(
             f"COPY (SELECT n.*, 'I' AS {KIND} FROM {new} n WHERE NOT {_gone(dataset, types)}) TO {literal(str(path))} (COMPRESSION zstd)"
         )
         return _kinds(con, path), 0
-    kind = incoming.columns.get(dataset.reading.changes.kind) if dataset.reading.changes else None
+    kind = incoming.columns.get(dataset.reading.marks.kind) if dataset.reading.marks else None
     compared = [c for c in types if c != kind]
     here = "hash(" + ", ".join([*(f"n.{quoted(c)}" for c in compared), "n._slice", "n._copies"]) + ")"
     there = (
@@ -143,7 +143,7 @@ def difference(
         if incoming.whole or replaced
         else ""
     )
-    few = dataset.reading.cursor or dataset.reading.changes
+    few = dataset.reading.cursor or dataset.reading.marks
     gone = _gone(dataset, types)
     mark = next((incoming.columns.get(o, o) for o in _order(dataset)), "_key")
     changed = _newer(con, mark, gone, new, landed_now, here, there) if few and mark in old and _is_small(con, keyed, landed_now) else None

@@ -78,7 +78,7 @@ def definition(system: System, dataset: Dataset) -> str:
     """What a landing was read with. When it differs, the dataset is read again from the beginning."""
     read = dataset.reading
     connection = system.connections[read.via]
-    said = read.model_dump(mode="json", exclude={"overlap", "lag", "reconcile", "settled", "page"})
+    said = read.model_dump(mode="json", exclude={"overlap", "lag", "reconcile", "settled", "page"}, exclude_defaults=True)
     text = json.dumps(
         {"read": said, "columns": sorted(dataset.columns), "ignore": sorted(dataset.ignore) if dataset.raw is not None else [],
          "connector": connection.connector},
@@ -339,7 +339,7 @@ def _agreed(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
 def _marked(dataset: Dataset) -> bool:
     """Whether rows say themselves that they are deletions, so that the first load needs a look too."""
     read = dataset.reading
-    return bool(read.changes or read.deleted)
+    return bool(read.marks or read.deleted)
 
 
 def _with_keys(con: duckdb.DuckDBPyConnection, incoming: Incoming, dataset: Dataset, folder: Path, name: str) -> str:

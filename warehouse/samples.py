@@ -94,7 +94,7 @@ def _read(dataset: Dataset) -> set[str]:
     read = dataset.read
     if read is None:
         return set()
-    marks = [read.changes.kind, read.changes.at, read.changes.batch, read.changes.receipt] if read.changes else []
+    marks = [read.marks.kind, read.marks.at, read.marks.batch, read.marks.receipt] if read.marks else []
     return {c for c in (*read.key, read.cursor, *read.only, *read.deleted, *marks, *dataset.ignore) if c}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from schemas.city import City
 from schemas.errors import RegistrationError
-from schemas.promises import Severity
+from schemas.forms import Severity
 from schemas.records import SQL_TYPES, Record, Rule
 from schemas.registration import Dataset, System
 from warehouse.expectations import ROWS, Expectation, Refused, compiled, resolved

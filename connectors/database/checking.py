@@ -14,7 +14,7 @@ from connectors.wording import Who
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
-    from connectors.database import Database
+    from connectors.database.reading import Database
 
 SKEW = dt.timedelta(minutes=2)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connectors.contract import Cursor
 from connectors.database.dialects import Dialect, Field, path, rows
-from schemas.registration import Changes
+from schemas.reading import Changes
 
 
 def first_incomplete(

@@ -24,7 +24,7 @@ from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.registration import Dataset
 
 if TYPE_CHECKING:
-    from connectors.database import Database
+    from connectors.database.reading import Database
 
 BATCH = 100_000
 _AHEAD = dt.timedelta(days=1)  # a clock that jumped, or 9999-12-31 for "for ever"

@@ -13,7 +13,7 @@ from connectors.database.window import all_of
 from schemas.registration import Dataset
 
 if TYPE_CHECKING:
-    from connectors.database import Database
+    from connectors.database.reading import Database
 
 
 def write_receipts(database: Database, dataset: Dataset, notes: Mapping[str, Any]) -> None:

@@ -25,49 +25,18 @@ from connectors.files import order
 from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
 from connectors.files.formats.excel import Workbook
 from connectors.files.formats.refused import Refused
+from connectors.files.words import BOOKS, FilesRead
+from connectors.places import Outside, inside
 from connectors.wording import Who, gone
-from schemas.documents import Closed
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
-from schemas.registration import Dataset, Read, System
+from schemas.reading import Read
+from schemas.registration import Dataset, System
 from schemas.remarks import Remark
 from schemas.said import Said
-from schemas.secrets import Secret
 
-WORDS = frozenset(
-    {
-        "files",
-        "encoding",
-        "delimiter",
-        "quote",
-        "escape",
-        "complete_when",
-        "settled",
-        "parts",
-        "batch",
-        "sheet",
-        "header",
-        "join",
-        "section",
-        "header_from",
-        "until",
-        "fill_down",
-    }
-)
-_BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 _LARGEST = 20 << 30
 _MOST = 10_000  # files of one dataset
 _KEPT = 16 << 20  # bytes of workbooks kept parsed between their header and their rows
-
-
-class Options(Closed):
-    """The words of a files connection."""
-
-    folder: Path
-
-
-def connect(options: Options, system: System, secret: Secret) -> Files:
-    del secret  # a local folder needs none
-    return Files(options.folder, system)
 
 
 @dataclass(frozen=True)
@@ -142,7 +111,7 @@ class Files:
         """Every readable file with its columns, all text."""
         found = []
         for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
-            read = Read(files=path.name, encoding=self._guess(path))
+            read = FilesRead(files=path.name, encoding=self._guess(path))
             with contextlib.suppress(SourceError, NoHeader, Refused):
                 stat = path.stat()
                 names = self._header(Unit(path, path.name, "", stat.st_size, stat.st_mtime_ns), read)
@@ -202,7 +171,7 @@ class Files:
     @staticmethod
     def _cut_off(units: Sequence[Unit], known: Mapping[str, Any]) -> list[Unit]:
         """Text files that end inside a line although others of this dataset do not: an upload that was cut off."""
-        texts = [u for u in units if u.path.suffix.lower() not in _BOOKS]
+        texts = [u for u in units if u.path.suffix.lower() not in BOOKS]
         ends = {u: ends_whole(u.path) for u in texts}
         habit = any(ends.values()) or any(len(k) > 3 and k[3] for k in known.values())
         return [u for u in texts if habit and not ends[u]]
@@ -233,10 +202,10 @@ class Files:
             self._columns(dataset, unit)
             short = False
             try:
-                if unit.path.suffix.lower() in _BOOKS:
+                if unit.path.suffix.lower() in BOOKS:
                     book = self._book(unit, read)
                     book.require(dataset.columns)
-                    by_sheet = read.whole == "per file" and len(book.tables) + len(book.without) > 1
+                    by_sheet = read.whole == "per file" and isinstance(read.sheet, str) and (read.sheet == "each" or "*" in read.sheet)
                     yield from book.batches(columns, unit.slice, by_sheet=by_sheet)
                     slices, said, short = (
                         {f"{unit.slice}#{t.sheet}" if by_sheet else unit.slice for t in book.tables},
@@ -260,7 +229,7 @@ class Files:
                 whole -= {""}
                 slices = slices - {unit.slice}
             else:
-                text = unit.path.suffix.lower() not in _BOOKS
+                text = unit.path.suffix.lower() not in BOOKS
                 files[unit.name] = [unit.size, unit.mtime, said, *([True] if text and ends_whole(unit.path) else [])]
             whole |= slices if read.whole in ("per file", "per batch") or read.append else set()
             if time.monotonic() - started > self.system.limits.patience.total_seconds():
@@ -294,7 +263,11 @@ class Files:
         """A regular file of this folder, no link that leads out of it, nothing hidden or temporary."""
         if path.name.startswith((".", "~$")) or not path.is_file():
             return False
-        return path.resolve().is_relative_to(self.folder.resolve()) and path.stat().st_size < _LARGEST
+        try:
+            inside(path, self.folder)
+        except Outside:
+            return False
+        return path.stat().st_size < _LARGEST
 
     def _seen(self, dataset: Dataset, *, patient: bool) -> Seen:
         who, read = Who.of(self.system, dataset), dataset.reading
@@ -304,8 +277,6 @@ class Files:
                 f"{who}: 投递文件夹 {self.folder.name} 不存在", f"{who}: the drop folder {self.folder.name} is not there",
                 next_zh="请系统运维单位确认投递路径和挂载", next_en="ask the operator about the path and the mount",
             )  # fmt: skip
-        if pattern.startswith("/") or ".." in Path(pattern).parts:
-            raise SourceChanged(f"{who}: files 不能指向文件夹之外", f"{who}: files must not lead out of the folder")
         marks = read.complete_when
         paths = sorted(p for p in self.folder.glob(pattern) if self._ours(p) and not (marks and p.name.endswith(marks)))
         finished, waiting = [], []
@@ -324,7 +295,7 @@ class Files:
         if read.complete_when:
             return any(path.with_name(n + read.complete_when).exists() for n in (path.name, path.stem))
         still = time.time() - before.st_mtime
-        wanted = read.settled.total_seconds()
+        wanted: float = read.settled.total_seconds()
         if still < wanted and patient and wanted <= 10:
             time.sleep(max(0.0, min(wanted, wanted - still)))
             after = path.stat()
@@ -384,7 +355,7 @@ class Files:
     # columns
 
     def _header(self, unit: Unit, read: Read) -> list[str]:
-        if unit.path.suffix.lower() in _BOOKS:
+        if unit.path.suffix.lower() in BOOKS:
             return self._book(unit, read).header()
         return CsvFile(unit.path, read).header()
 

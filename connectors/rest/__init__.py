@@ -1,6 +1,17 @@
 """Systems reached by a REST interface that answers with JSON."""
 
-from connectors.rest.options import Options
-from connectors.rest.reading import WORDS, Rest, connect, sense
+from __future__ import annotations
 
-__all__ = ["WORDS", "Options", "Rest", "connect", "sense"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connectors.rest.reading import Rest
+    from connectors.rest.words import RestConnection
+    from schemas.registration import System
+    from schemas.secrets import Secret
+
+
+def connect(connection: RestConnection, system: System, secret: Secret) -> Rest:
+    from connectors.rest.reading import Rest
+
+    return Rest(connection, system, secret)

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Column, Finding, Found
 from connectors.rest.client import Client
 from connectors.rest.json import Number
-from connectors.rest.latest import NUMBER, Marks
+from connectors.rest.latest import Marks
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import keys_of, sorted_out
+from connectors.rest.words import NUMBER
 from connectors.wording import Who
 from schemas.errors import SourceError, SourceUnavailable
 from schemas.registration import Dataset, System

@@ -23,7 +23,7 @@ import requests
 from urllib3.exceptions import HTTPError as Broken
 
 from connectors.rest.json import held, loads, text
-from connectors.rest.options import Options
+from connectors.rest.words import RestConnection
 from connectors.wording import Who
 from schemas.errors import AccountRefused, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.registration import Limits
@@ -67,7 +67,7 @@ class Client:
 
     pause = staticmethod(time.sleep)
 
-    def __init__(self, options: Options, limits: Limits, secret: Secret) -> None:
+    def __init__(self, options: RestConnection, limits: Limits, secret: Secret) -> None:
         self.options, self.limits, self._secret = options, limits, secret
         self._session = requests.Session()
         self._session.trust_env = False  # no .netrc, no proxy that nobody registered

@@ -21,10 +21,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.registration import Since
+from connectors.rest.words import EPOCH, NUMBER, Since
 
-EPOCH = {"seconds": 1_000_000, "milliseconds": 1000}  # words for since.format, and their unit in microseconds
-NUMBER = "number"  # a word for since.format: the marks are counted, not dated
 KEPT = 10_000  # rows of the last window that are worth remembering
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LOCAL = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?$"

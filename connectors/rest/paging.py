@@ -14,9 +14,10 @@ from urllib.parse import urljoin
 
 from connectors.rest.client import Reply
 from connectors.rest.json import held
+from connectors.rest.words import Page
 from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
-from schemas.registration import Page, Read
+from schemas.reading import Read
 
 MOST_PAGES = 100_000  # of one read; a registration cannot raise it
 _MOST_EMPTY = 100  # pages without a row that lead to another one
@@ -37,7 +38,7 @@ class Sheet:
 
 def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Generator[Sheet, None, None]:
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
-    page = read.page or Page(kind="none")
+    page: Page = read.page
     wanted = min(size or page.rows, page.rows)
     link = str(read.path)
     asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}

@@ -12,58 +12,25 @@ import datetime as dt
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.contract import Answer, Connector, Cursor, Finding, Found
+from connectors.contract import Answer, Cursor, Finding, Found
 from connectors.patience import paced
 from connectors.rest import checking
 from connectors.rest.client import Client
-from connectors.rest.latest import EPOCH, NUMBER, Latest, Marks, Mixed
-from connectors.rest.options import Options
+from connectors.rest.latest import Latest, Marks, Mixed
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import Tally, batch, column, keys_of, sorted_out
+from connectors.rest.words import RestConnection
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
-from schemas.registration import Dataset, Read, System
+from schemas.reading import Read
+from schemas.registration import Dataset, System
 from schemas.secrets import Secret
-
-__all__ = ["WORDS", "Options", "connect", "sense"]
-
-WORDS = frozenset({"path", "rows", "page", "since", "params", "cursor", "overlap", "lag", "only"})
-"""The words of `read:` this kind understands, besides those of landing."""
-
-
-def connect(options: Options, system: System, secret: Secret) -> Connector:
-    return Rest(options, system, secret)
-
-
-def sense(read: Read) -> Iterator[tuple[str, str]]:
-    """What cannot be meant together."""
-    if read.path is None:
-        yield "rest 连接器须写 path", "the connector kind rest needs path"
-    if read.page and read.page.kind == "cursor" and read.page.next is None:
-        yield "page.kind: cursor 须写明 page.next", "page.kind: cursor needs page.next"
-    if read.since and not read.cursor:
-        yield "since 须与 cursor（更新时间列）一起写", "since needs cursor, the column of the change time"
-    if read.since and read.since.zone and read.since.zone not in available_timezones():
-        yield (
-            f"since.zone: 没有时区 {read.since.zone}，例如 UTC、Asia/Shanghai",
-            f"since.zone: no time zone {read.since.zone}; for example UTC",
-        )
-    if read.since and "%" not in read.since.format and read.since.format not in (*EPOCH, NUMBER):
-        allowed = ", ".join((*EPOCH, NUMBER))
-        yield (
-            f"since.format: {read.since.format} 不是时间格式；可写 %Y-%m-%d %H:%M:%S 这样的格式，或 {allowed}",
-            f"since.format: {read.since.format} is no form of a time; write one such as %Y-%m-%d %H:%M:%S, or {allowed}",
-        )
-    if read.since and read.since.format == NUMBER and (read.overlap or read.lag):
-        yield "since.format: number 不能与 overlap、lag 一起写", "since.format: number goes without overlap and lag"
-    if read.whole not in (None, "all"):
-        yield "rest 只能写 whole: all", "rest knows only whole: all"
 
 
 @dataclass(frozen=True)
@@ -85,7 +52,7 @@ class _Begun:
 class Rest:
     """An open way to one interface."""
 
-    def __init__(self, options: Options, system: System, secret: Secret) -> None:
+    def __init__(self, options: RestConnection, system: System, secret: Secret) -> None:
         self.system = system
         self.zone = ZoneInfo(system.timezone)
         self.client = Client(options, system.limits, secret)

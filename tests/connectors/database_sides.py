@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from connectors import database
 from connectors.contract import Connector, Pull
+from connectors.database.words import DatabaseConnection
 from schemas.registration import System
 from schemas.secrets import Secret
 
@@ -30,7 +31,7 @@ def system(read: dict[str, Any], limits: dict[str, Any] | None = None, columns: 
 
 def opened(service: Any, of: System, path: str | None = None, **words: Any) -> Connector:
     connection = {k: v for k, v in {**service.connection, "path": path, **words}.items() if k != "connector" and v is not None}
-    return database.connect(database.Options.model_validate(connection), of, Secret(**service.secret))
+    return database.connect(DatabaseConnection.model_validate(connection, context={"administrator": True}), of, Secret(**service.secret))
 
 
 def read(service: Any, of: System, since: Any = None, path: str | None = None, **words: Any) -> tuple[pa.Table, Pull]:

@@ -70,7 +70,11 @@ class Far:
             "sample": [{"given": {}, "expect": {}}],
         }  # fmt: skip
         limits = {"timeout": "5 seconds", "patience": "30 seconds"}
-        named = {"path": "department/far", "title": "远端", "connections": {"main": connection or self.connection}}
+        named = {
+            "path": "department/far",
+            "title": "远端",
+            "connections": {"main": {"connector": (connection or self.connection)["connector"]}},
+        }
         return System.model_validate({**named, "limits": limits, "datasets": {"person": dataset}})
 
 
@@ -132,7 +136,8 @@ class Sqlite(Far):
 
     def __init__(self, home: Path, path: str) -> None:
         super().__init__(home)
-        self.file = home / "person.sqlite"
+        self.file = home / "far" / "person.sqlite"
+        self.file.parent.mkdir(exist_ok=True)
         self.connection = {"connector": "database", "dialect": "sqlite", "file": str(self.file), "path": path}
         self.read = {"table": "person", "cursor": "updated", "overlap": "10 seconds"}
         self._run("CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT, updated TEXT)")
@@ -155,7 +160,7 @@ class Sqlite(Far):
         self._run(f"ALTER TABLE person ADD COLUMN {column} TEXT")
 
     def unreachable(self) -> dict[str, Any]:
-        return {**self.connection, "file": str(self.home / "nowhere" / "person.sqlite")}
+        return {**self.connection, "file": str(self.home / "far" / "nowhere" / "person.sqlite")}
 
 
 class Interface(Far):
@@ -236,8 +241,8 @@ class Folder(Far):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        self.folder = home / "drop"
-        self.folder.mkdir()
+        self.folder = home / "far" / "drop"
+        self.folder.mkdir(parents=True)
         self.connection = {"connector": "files", "folder": str(self.folder)}
         self.read = {"files": "person.csv", "encoding": "gb18030", "whole": "all", "settled": "1 second"}
         self.rows = {r["id"]: dict(r) for r in ROWS}
@@ -284,7 +289,7 @@ class Folder(Far):
         self._write(content)
 
     def unreachable(self) -> dict[str, Any]:
-        return {**self.connection, "folder": str(self.home / "nowhere")}
+        return {**self.connection, "folder": str(self.home / "far" / "nowhere")}
 
 
 KINDS = ("postgresql-fast", "postgresql-plain", "mariadb-fast", "mariadb-plain", "sqlite-fast", "sqlite-plain", "rest", "files")

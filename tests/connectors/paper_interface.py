@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from connectors import rest
+from connectors.rest.reading import Rest
+from connectors.rest.words import RestConnection
 from schemas.registration import System
 from schemas.secrets import Secret
 
@@ -151,13 +153,13 @@ def system(read: dict | None = None, limits: dict | None = None, **dataset: obje
     )
 
 
-def opened(far: Interface, of: System, options: dict | None = None, **secret: str) -> rest.Rest:
-    made = rest.connect(rest.Options.model_validate({"url": far.url, **(options or {})}), of, Secret(**secret))
+def opened(far: Interface, of: System, options: dict | None = None, **secret: str) -> Rest:
+    made = rest.connect(RestConnection.model_validate({"url": far.url, **(options or {})}), of, Secret(**secret))
     made.client.pause = lambda seconds: None
     return made
 
 
-def read(connector: rest.Rest, of: System, since: dict | None = None) -> tuple[list[dict], object]:
+def read(connector: Rest, of: System, since: dict | None = None) -> tuple[list[dict], object]:
     pull = connector.pull(of.datasets["person"], since)
     rows = [row for b in pull.batches for row in b.rows.to_pylist()]
     return rows, pull

@@ -12,9 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import rest
-from connectors.rest import Options, client
+from connectors.rest import client
+from connectors.rest.words import RestConnection, RestRead
 from schemas.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
-from schemas.registration import Read
 from tests.connectors.paper_interface import INCREMENTAL, interface, opened, read, system
 
 OK = {"ok": {"path": "code", "values": ["0"]}}
@@ -253,7 +253,7 @@ def test_patience_for_the_whole_pull_ends_between_two_pages(far):
 def test_no_more_is_asked_in_a_second_than_is_allowed(far):
     far.rows = [{"id": str(n), "name": "甲"} for n in range(12)]
     of = system(limits={"requests_per_second": 20})
-    connector = rest.connect(Options(url=far.url), of, opened(far, of).client._secret)
+    connector = rest.connect(RestConnection(url=far.url), of, opened(far, of).client._secret)
     start = time.monotonic()
     read(connector, of)
     assert len(far.asked) == 4
@@ -393,17 +393,23 @@ def test_no_error_shows_a_query(far):
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(options):
     with pytest.raises(ValidationError):
-        Options.model_validate(options)
+        RestConnection.model_validate(options)
 
 
-def test_words_that_cannot_stand_together_are_told():
-    told = [
-        en
-        for _, en in rest.sense(
-            Read.model_validate({"path": "/a", "page": {"kind": "cursor"}, "since": {"lower": "a"}, "whole": "per file"})
-        )
-    ]
-    assert len(told) == 3
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"page": {"kind": "cursor"}}, "page.next"),
+        ({"since": {"lower": "a"}}, "since needs cursor"),
+        ({"whole": "per file"}, "whole"),
+    ],
+)
+def test_words_that_cannot_stand_together_are_told(words, named):
+    with pytest.raises(ValidationError) as caught:
+        RestRead.model_validate({"path": "/a", **words})
+    (problem,) = caught.value.errors()
+    assert named in problem["ctx"]["en"]
+    assert problem["ctx"]["zh"]
 
 
 # --- a diagnosis

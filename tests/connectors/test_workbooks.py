@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from connectors.files.formats.excel import Workbook
 from connectors.files.formats.workbook_cells import lost, texts
 from connectors.files.formats.workbook_limits import Refused
-from schemas.registration import Read
+from connectors.files.words import FilesRead
 
 
 def book(path: Path, *sheets: tuple[str, list[list[object]]], hidden: tuple[str, ...] = ()) -> Path:
@@ -50,13 +50,13 @@ def patched(path: Path, part: str, *changes: tuple[str, str]) -> Path:
 
 
 def landed(path: Path, columns: list[str] | None = None, **read: object) -> list[dict[str, str | None]]:
-    made = Workbook(path, Read(files="*", **read))
+    made = Workbook(path, FilesRead(files="*", **read))
     return [r for b in made.batches(columns or made.header(), "") for r in b.rows.to_pylist()]
 
 
 def refused(path: Path, **read: object) -> str:
     with pytest.raises(Refused) as why:
-        Workbook(path, Read(files="*", **read))
+        Workbook(path, FilesRead(files="*", **read))
     return why.value.en
 
 
@@ -104,7 +104,7 @@ def test_columns_are_those_of_every_sheet(tmp_path: Path) -> None:
 
 def test_a_sheet_without_the_table_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     path = book(tmp_path / "a.xlsx", ("甲镇", [["序号", "姓名"], ["1", "甲"]]), ("空", []), ("乙镇", [["其他"], ["x"]]))
-    made = Workbook(path, Read(files="*", sheet="each"))
+    made = Workbook(path, FilesRead(files="*", sheet="each"))
     made.require(["姓名"])
     assert set(made.without) == {"空", "乙镇"}
     assert [b.rows.to_pylist() for b in made.batches(["姓名"], "")] == [[{"姓名": "甲"}]]
@@ -135,13 +135,13 @@ def errors(tmp_path: Path) -> Path:
 def test_errors_and_formulas_without_a_value_are_told_from_empty_cells(tmp_path: Path) -> None:
     path = errors(tmp_path)
     assert [r["v"] for r in landed(path)] == ["#DIV/0!", "#NO_VALUE!", None, None]
-    made = Workbook(path, Read(files="*"))
+    made = Workbook(path, FilesRead(files="*"))
     list(made.batches(["k", "v"], ""))
     assert (made.errors, made.unkept) == (1, 1)
 
 
 def test_an_error_in_the_key_rejects_its_row_with_its_line(tmp_path: Path) -> None:
-    made = Workbook(errors(tmp_path), Read(files="*", key=("v",)))
+    made = Workbook(errors(tmp_path), FilesRead(files="*", key=("v",)))
     (batch,) = made.batches(["k", "v"], "")
     assert [(r["position"], r["reason"]) for r in batch.rejects.to_pylist()] == [(2, "error_cell"), (3, "formula_without_value")]
 
@@ -152,7 +152,7 @@ def test_numbers_are_what_the_sheet_shows() -> None:
     assert lost([1e20, 6222021234567890.0, 1234567890123457.0, 9.0]) == [0, 1]
 
 
-def test_lengths_of_time_are_hours_and_1904_is_kept(tmp_path: Path) -> None:
+def test_lengths_of_time_are_hours(tmp_path: Path) -> None:
     made = openpyxl.Workbook()
     made.active.append(["t"])
     made.active.append([1.5])
@@ -204,9 +204,9 @@ def test_a_bomb_is_refused_within_256_mb_and_10_s(tmp_path: Path, make: object, 
         from pathlib import Path
         from connectors.files.formats.excel import Workbook
         from connectors.files.formats.workbook_limits import Refused
-        from schemas.registration import Read
+        from connectors.files.words import FilesRead
         try:
-            Workbook(Path({str(tmp_path / "a.xlsx")!r}), Read(files="*"))
+            Workbook(Path({str(tmp_path / "a.xlsx")!r}), FilesRead(files="*"))
         except Refused as why:
             print(why.en)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -235,3 +235,9 @@ def test_what_is_written_is_what_is_landed(tmp_path: Path, names: list[str], row
     path = book(tmp_path / "a.xlsx", ("一", [list(names), *map(list, written)]))
     shown = [[None if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in row] for row in written]
     assert [list(r.values()) for r in landed(path)] == shown
+
+
+def test_the_slice_of_a_sheet_does_not_hang_on_how_many_there_are(tmp_path: Path) -> None:
+    for sheets in ([("一", [["a"], ["1"]])], [("一", [["a"], ["1"]]), ("二", [["a"], ["2"]])]):
+        made = Workbook(book(tmp_path / "a.xlsx", *sheets), FilesRead(files="*", sheet="each"))
+        assert next(made.batches(["a"], "a.xlsx", by_sheet=True)).slice == "a.xlsx#一"

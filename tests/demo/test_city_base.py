@@ -153,7 +153,7 @@ def counted(where, tables) -> dict[str, int]:
                 f"{view}_sent", as_read(dataset, tables[system.path][dataset_name], system.connections[dataset.reading.via].connector)
             )
             key = " || ':' || ".join(quoted(k) for k in dataset.reading.key)
-            changes = dataset.reading.changes
+            changes = dataset.reading.marks
             newest = f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {quoted(changes.at)} DESC) = 1" if changes else ""
             con.execute(f"CREATE OR REPLACE TABLE {view} AS SELECT *, {key} AS _key FROM {view}_sent {newest}")
             types = dict(con.execute(f"SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = {literal(view)}").fetchall())

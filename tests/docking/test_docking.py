@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from docking.resources import leaving
 from schemas.errors import RegistrationError
-from schemas.registration import Dataset
 from tests.docking.shared_city import ALLOWANCE, CODE, FIELDS, PENSION, city, record, row, system
 from warehouse.shared import contributors
 
@@ -211,7 +210,7 @@ def test_a_resource_without_rows_sends_nothing_until_it_has_some(small):
 def test_what_has_no_right_to_leave_is_not_packed(small):
     none = system("human_resources/pension", "306009/000007", share="none", basis="某法第一条", condition="")
     needs = system("civil_affairs/elderly", "306012/000002")
-    dataset = Dataset.model_validate({**needs.datasets["person"].model_dump(by_alias=True), "agreement": "required"})
+    dataset = needs.datasets["person"].model_copy(update={"agreement": "required"})
     needs = needs.model_copy(update={"datasets": {"person": dataset}})
     trial = system("civil_affairs/assistance", CODE).model_copy(update={"stage": "trial"})
     small.city = city(systems=[none, needs, trial])
@@ -223,7 +222,7 @@ def test_what_has_no_right_to_leave_is_not_packed(small):
 
 def test_a_required_agreement_opens_both_ways_and_its_end_closes_both(small):
     assistance = system("civil_affairs/assistance", CODE)
-    bound = Dataset.model_validate({**assistance.datasets["person"].model_dump(by_alias=True), "agreement": "required"})
+    bound = assistance.datasets["person"].model_copy(update={"agreement": "required"})
     small.city = city(systems=[assistance.model_copy(update={"datasets": {"person": bound}})])
 
     def may():

@@ -54,12 +54,39 @@ def test_a_half_written_export_is_not_taken_for_the_whole(town):
     assert town.count() == 25
 
 
-def test_an_export_cut_off_in_its_last_row_deletes_nothing(town):
-    """Nobody agreed on a control file, so only its last row tells; neither it nor what was to come behind it is gone."""
+def test_an_export_cut_off_where_others_are_whole_is_not_read(town):
+    """Nobody agreed on a control file, so only its last line tells: the export before ended with a line end, this one does not."""
     read(town, whole="all")
-    dropped(town, "a.csv", text_of(numbered(*range(1, 21))))
-    town.sync()
     whole = text_of(numbered(*range(1, 21)))
+    dropped(town, "a.csv", whole)
+    town.sync()
+    before = town.standing()
+    for length in (whole.index(b"\r\n18,") + 8, len(whole) - 3):  # in the middle of a row, and in its last value
+        dropped(town, "a.csv", whole[:length])
+        says(town.sync().error, SourceUnavailable, f"{SYSTEM}/person", "a.csv", "行中间结束")
+        assert town.standing() == before
+
+
+def test_a_part_that_was_cut_off_keeps_its_batch_from_being_read(town):
+    read(town, files="b*_*.csv", whole="per batch", batch=r"(b\d+)_", parts=2)
+    for part, numbers in ((1, (1, 2, 3)), (2, (4, 5, 6))):
+        dropped(town, f"b1_{part}.csv", text_of(numbered(*numbers)))
+    assert town.sync().accepted
+    dropped(town, "b1_2.csv", text_of(numbered(4, 5, 6))[:-20])
+    dropped(town, "b2_1.csv", text_of(numbered(7)))
+    dropped(town, "b2_2.csv", text_of(numbered(8)))
+    outcome = town.sync()
+    assert town.count() == 8
+    assert [r.kind for r in outcome.remarks] == ["late"]
+    assert "b1_2.csv" in outcome.remarks[0].said.zh
+
+
+def test_an_export_whose_last_row_is_short_deletes_nothing(town):
+    """Its exports never end with a line end, so the last row tells; neither it nor what was to come behind it is gone."""
+    read(town, whole="all")
+    whole = text_of(numbered(*range(1, 21)))
+    dropped(town, "a.csv", whole.rstrip(b"\r\n"))
+    town.sync()
     dropped(town, "a.csv", whole[: whole.index(b"\r\n18,") + 8])
     outcome = town.sync()
     assert outcome.error is None

@@ -44,7 +44,7 @@ def system(path: str = "civil_affairs/assistance", read: Mapping[str, object] = 
         {
             "path": path,
             "title": "救助",
-            "connector": "database",
+            "connector": "files" if "files" in read else "database",
             "datasets": {
                 "person": {
                     "title": "人员",

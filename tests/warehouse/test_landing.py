@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import Moved, SourceChanged
-from tests.warehouse.far_side import LISTED, accept, city, land, pull_of, row, rows_of, system
+from tests.warehouse.far_side import accept, city, land, pull_of, row, rows_of, system
 from warehouse import landing, made, staging
 from warehouse.lake import Lake
 
@@ -46,7 +46,7 @@ def test_a_full_read_inserts_updates_and_deletes(lake):
 
 
 def test_absence_is_deletion_only_in_slices_delivered_whole(lake):
-    of = system(read={**LISTED, "whole": "per file"} | {"table": None, "files": "*.csv"})
+    of = system(read={"key": ["NO"], "whole": "per file", "files": "*.csv"})
     land(lake, of, pull_of([row(1, _slice="a"), row(2, _slice="b")], whole=["a", "b"]))
     land(lake, of, pull_of([row(3, _slice="a")], whole=["a"]))
     assert keys(lake) == ["2", "3"]

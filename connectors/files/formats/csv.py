@@ -23,14 +23,14 @@ import pyarrow.csv as pacsv
 
 from connectors.files.formats import text_evidence
 from connectors.files.formats.csv_records import Records
+from connectors.files.formats.encodings import codec
 from connectors.files.formats.refused import Refused
 from connectors.files.formats.text_evidence import Witness
 from connectors.files.formats.workbook_table import distinct
 from schemas.pull import REJECTS, Batch
-from schemas.registration import Read
+from schemas.reading import Read
 
 CHUNK = 4 << 20
-_GB = frozenset({"gbk", "gb2312", "gb18030", "cp936", "936"})  # all read as their superset
 _BOMS = {"utf-8": b"\xef\xbb\xbf", "gb18030": b"\x84\x31\x95\x33"}
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 # GB 18030-2022 moved these from the private-use area to their own characters; Python's codec is of 2000.
@@ -52,11 +52,6 @@ _OWNER = (
 
 class NoHeader(Exception):
     """The header line is not there yet."""
-
-
-def codec(declared: str | None) -> str:
-    name = (declared or "utf-8").lower().replace("_", "-")
-    return "gb18030" if name in _GB else "utf-8" if name in ("utf-8", "utf8", "utf-8-sig") else name
 
 
 def ends_whole(path: Path) -> bool:

@@ -25,7 +25,7 @@ from connectors.files.formats.workbook_html import html_grids
 from connectors.files.formats.workbook_limits import Kind, Marked, kind_of, locked, measured
 from connectors.files.formats.workbook_table import Grid, SheetTable, table
 from schemas.pull import REJECTS, Batch
-from schemas.registration import Read
+from schemas.reading import Read
 
 _OWNER = ("请系统主管部门确认工作表是否改名，再修改 read.sheet", "ask the owner whether the sheet was renamed, then edit read.sheet")
 

@@ -12,7 +12,7 @@ from lxml import etree
 
 from connectors.files.formats.refused import Refused
 from connectors.files.formats.workbook_table import Grid
-from schemas.registration import Read
+from schemas.reading import Read
 
 _MOST = 5_000_000  # cells of a page
 _SPAN = 1000

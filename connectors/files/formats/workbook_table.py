@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.files.formats.refused import Refused
-from schemas.registration import Read
+from schemas.reading import Read
 
 Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]
 _OWNER = (
