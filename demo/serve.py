@@ -131,7 +131,7 @@ def store(home: Path, side: Side, session: Any = None) -> Postgres | Sqlite:
 
 def outlet(side: Side, name: str) -> str:
     """The table's name at the far side; behind an interface it has the dataset's own."""
-    return side.system.datasets[name].reading.table or name
+    return getattr(side.system.datasets[name].reading, "table", None) or name
 
 
 def server_of(home: Path) -> postgres.Server | None:

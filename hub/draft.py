@@ -42,7 +42,7 @@ def datasets(system: System, found: Mapping[str, Iterable[Found]]) -> dict[str, 
     made: dict[str, str] = {}
     for way, there in found.items():
         word = _WAYS.get(system.connections[way].connector if way in system.connections else "database", "table")
-        known = {(d.read.via, getattr(d.read, word)) for d in system.datasets.values() if d.read}
+        known = {(d.read.via, getattr(d.read, word, None)) for d in system.datasets.values() if d.read}
         for one in there:
             if (way, one.name) in known:
                 continue
