@@ -8,7 +8,7 @@ A connector reads; it never decides what a row means and never opens the warehou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -47,6 +47,7 @@ class Found:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     rows: int | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)  # further words of `read:`, as they were found
 
 
 Answer = Literal["changed", "unchanged", "cannot tell"]

@@ -60,6 +60,7 @@ def _entry(name: str, found: Found, word: str, way: str) -> str:
     reading = [f"{word}: {text(found.name)}"]
     if found.key:
         reading.append(f"key: [{', '.join(map(text, found.key))}]")
+    reading += [f"{said}: {text(value) if isinstance(value, str) else value}" for said, value in found.reading.items()]
     if way != "main":
         reading.append(f"via: {way}")
     columns = "、".join(re.sub(r"\s+", " ", c.name) for c in found.columns)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.errors import SourceError
 from schemas.remarks import Remark
 
 Cursor = dict[str, Any]  # JSON; made by a connector, given back to it, read by nobody else
@@ -43,4 +44,6 @@ class Pull:
     cursor: Cursor | None = None
     whole: frozenset[str] = frozenset()
     notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge: batches, files
+    order: tuple[str, ...] = ()  # slices, the oldest first, where the newest of them counts
+    failures: tuple[SourceError, ...] = ()  # parts of the far side that could not be read while the others went on
     remarks: list[Remark] = field(default_factory=list)  # what a person should know of this read; complete after the last batch

@@ -30,7 +30,7 @@ def _order(dataset: Dataset) -> list[str]:
     """What tells the newer of two versions of a key."""
     read = dataset.reading
     own = read.marks.at if read.marks else read.cursor
-    return [*([own] if own else []), *(["_slice"] if read.duplicates == "newest" else [])]
+    return [own] if own else []
 
 
 def sift(
@@ -55,7 +55,10 @@ def sift(
         return clean, f"read_parquet({literal(str(held))})", 0
     sifted = folder / f"{name}.sifted.parquet"
     order = [incoming.columns.get(o, o) for o in _order(dataset)]
-    rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{quoted(o)} DESC NULLS LAST' for o in order)})" if order else "1"
+    newer = [quoted(o) for o in order]
+    if dataset.reading.duplicates == "newest":  # of files the connector says which is newer; their names have no order as text
+        newer.append(f"list_position({listing(incoming.order)}, _slice)" if incoming.order else "_slice")
+    rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{n} DESC NULLS LAST' for n in newer)})" if newer else "1"
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _repeated AS
         WITH candidates AS (

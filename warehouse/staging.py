@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas import names
-from schemas.errors import SourceChanged
+from schemas.errors import SourceChanged, SourceError
 from schemas.pull import REJECTS, Cursor, Pull
 from schemas.remarks import Remark
 from schemas.said import Said
@@ -41,6 +41,8 @@ class Incoming:
     whole: frozenset[str]
     notes: dict[str, Any]
     remarks: tuple[Remark, ...] = ()
+    order: tuple[str, ...] = ()  # slices, the oldest first
+    failures: tuple[SourceError, ...] = ()
 
 
 def stage(
@@ -96,6 +98,8 @@ def stage(
         whole=pull.whole,
         notes=dict(pull.notes),
         remarks=(*pull.remarks, *made.remarks()),
+        order=pull.order,
+        failures=pull.failures,
     )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 _DIGITS = dict(zip("〇零一二三四五六七八九两", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2), strict=True))
 _CHINESE = re.compile("[〇零一二三四五六七八九十百两]+(?=[年月日季周号期批次旬])")
 _PIECES = re.compile(r"\d+|\D+")
+_YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}[-./_]\d{1,2}[-./_]\d{4}(?!\d)")
+_DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?")
 
 Natural = tuple[str | int, ...]
 
@@ -29,13 +31,31 @@ def shape(name: str) -> tuple[str, ...]:
     return tuple("#" if isinstance(piece, int) else piece for piece in natural(name))
 
 
+def in_order(names: Iterable[str]) -> list[str] | None:
+    """The oldest first; None when they have no common shape, two say the same, or their dates are of another form than year first."""
+    found = list(names)
+    if len({shape(n) for n in found}) > 1 or len({natural(n) for n in found}) < len(found):
+        return None
+    if len(found) > 1 and any(_YEAR_LAST.search(unicodedata.normalize("NFKC", n)) for n in found):
+        return None
+    for texts in zip(*([str(piece) for piece in natural(n)] for n in found), strict=True):
+        if all(map(_DATE.fullmatch, texts)) and len(set(map(len, texts))) > 1:  # 202612 is not before 20260901
+            return None
+    return sorted(found, key=natural)
+
+
 def newest(names: Iterable[str]) -> str | None:
     """The newest of names of one shape; None when they have no common shape, or two of them say the same."""
-    found = list(names)
-    if len({shape(n) for n in found}) != 1:
-        return None
-    greatest = max(found, key=natural)
-    return greatest if sum(natural(n) == natural(greatest) for n in found) == 1 else None
+    found = in_order(names)
+    return found[-1] if found else None
+
+
+def without_year(name: str) -> int | None:
+    """The month of a name that says a month and no year: December is then no newer than the January after it."""
+    plain = natural(name)
+    months = [p for p, then in zip(plain, (*plain[1:], ""), strict=True) if isinstance(p, int) and str(then).startswith("月")]
+    years = any(isinstance(p, int) and p >= 1900 for p in plain)
+    return months[0] if len(months) == 1 and not years else None
 
 
 def _number(text: str) -> int:

@@ -2,31 +2,24 @@
 
     <folder>/<pattern>  ->  text columns, one slice a file, a batch or the whole export
 
-A file is read only when it is finished: its control file is there, or it has not changed for a while. A part that has
-not come, or a file that is still being written, is late; it is never an absence.
+One file that is not of the form does not stop the others: they are read, and it is named as what failed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import hashlib
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.contract import Answer, Batch, Column, Cursor, Finding, Found, Pull
-from connectors.files import order
+from connectors.contract import Answer, Batch, Cursor, Finding, Found, Pull
+from connectors.files.choosing import MOST, Seen, Unit, look, nothing, oldest_first, ours, written_at
+from connectors.files.finding import found
 from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
 from connectors.files.formats.excel import Workbook
 from connectors.files.formats.refused import Refused
-from connectors.files.words import BOOKS, FilesRead
-from connectors.places import Outside, inside
 from connectors.wording import Who, gone
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.reading import Read
@@ -34,29 +27,7 @@ from schemas.registration import Dataset, System
 from schemas.remarks import Remark
 from schemas.said import Said
 
-_LARGEST = 20 << 30
-_MOST = 10_000  # files of one dataset
 _KEPT = 16 << 20  # bytes of workbooks kept parsed between their header and their rows
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A file that is finished, and the slice its rows belong to."""
-
-    path: Path
-    name: str
-    slice: str
-    size: int
-    mtime: int
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What is in the folder for one dataset."""
-
-    units: list[Unit]
-    waiting: list[str]  # still being written, or without their control file
-    late: dict[str, int]  # batches and how many parts they lack
 
 
 class Files:
@@ -82,7 +53,7 @@ class Files:
 
     def check(self) -> list[Finding]:
         there = self.folder.is_dir()
-        found = [
+        said = [
             Finding(
                 "folder", there,
                 f"投递文件夹 {self.folder.name} {'可以读取' if there else '不存在'}", f"the drop folder {self.folder.name} {'is there' if there else 'is not there'}",
@@ -91,12 +62,12 @@ class Files:
         ]  # fmt: skip
         for name, dataset in self.system.datasets.items():
             if there and dataset.read and dataset.read.files:
-                found.append(self._checked(name, dataset))
-        return found
+                said.append(self._checked(name, dataset))
+        return said
 
     def _checked(self, name: str, dataset: Dataset) -> Finding:
         try:
-            seen = self._seen(dataset, patient=False)
+            seen = self._look(dataset, patient=False)
             for unit in seen.units[:1]:
                 self._columns(dataset, unit)
         except SourceError as error:
@@ -108,88 +79,75 @@ class Files:
         )  # fmt: skip
 
     def discover(self) -> list[Found]:
-        """Every readable file with its columns, all text."""
-        found = []
-        for path in sorted(p for p in self.folder.glob("*") if self._ours(p))[:_MOST]:
-            read = FilesRead(files=path.name, encoding=self._guess(path))
-            with contextlib.suppress(SourceError, NoHeader, Refused):
-                stat = path.stat()
-                names = self._header(Unit(path, path.name, "", stat.st_size, stat.st_mtime_ns), read)
-                found.append(Found(path.name, tuple(Column(n, "text") for n in names if n)))
-        return found
-
-    @staticmethod
-    def _guess(path: Path) -> str:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        try:
-            head[: head.rfind(b"\n") + 1].decode("utf-8")
-        except UnicodeDecodeError:
-            return "gb18030"
-        return "utf-8"
+        """Every pattern of readable files with its columns, all text, and how it is read."""
+        return found(sorted(p for p in self.folder.glob("*") if ours(p, self.folder))[:MOST])
 
     def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
         if since is None:
             return "cannot tell"
-        seen = self._seen(dataset, patient=False)
+        seen = self._look(dataset, patient=False)
         known = since.get("files", {})
-        fresh = [u for u in seen.units if not _same(u, known.get(u.name))]
-        vanished = (
-            dataset.reading.whole in (None, "all") and set(known) - {u.name for u in seen.units} and not seen.waiting and not seen.late
-        )
-        return "changed" if fresh or vanished or not seen.units else "unchanged"
+        fresh = [u for u in seen.units if not u.same(known.get(u.name))]
+        gone_now = set(known) - {u.name for u in seen.units} if not seen.waiting and not seen.late else ()
+        return "changed" if fresh or gone_now or not seen.units else "unchanged"
+
+    def _look(self, dataset: Dataset, *, patient: bool) -> Seen:
+        return look(Who.of(self.system, dataset), self.folder, dataset.reading, patient=patient)
 
     # reading
 
     def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:
         del asked
         who, read = Who.of(self.system, dataset), dataset.reading
-        seen = self._seen(dataset, patient=True)
+        seen = self._look(dataset, patient=True)
         if not seen.units:
-            raise self._nothing(who, read, seen)
+            raise nothing(who, read, seen)
         self._books.clear()
         known = (since or {}).get("files", {})
-        one_snapshot = read.whole == "all"
-        units = [u for u in seen.units if one_snapshot or not _same(u, known.get(u.name))]
-        if read.whole == "per batch":  # a batch is replaced as a whole
-            again = {u.slice for u in units}
-            units = [u for u in seen.units if u.slice in again]
-        remarks: list[Remark] = []
-        if cut := self._cut_off(units, known):
-            units, remarks = self._without(who, read, units, cut)
-        sample = (units or seen.units)[0]
-        columns = self._columns(dataset, sample)
-        if not dataset.columns:  # of a raw dataset: all that any of its files has
-            columns = list(dict.fromkeys(c for u in (units or seen.units) for c in self._columns(dataset, u)))
+        units = self._due(who, read, seen, known)
+        failed = self._failing(who, dataset, units, known)
+        if failed and (read.whole == "all" or len(failed) == len(units)):
+            raise next(iter(failed.values()))
+        left_out = {u.slice for u in failed} if read.whole == "per batch" else set()
+        units = [u for u in units if u not in failed and u.slice not in left_out]
+        columns = list(dataset.columns) or list(dict.fromkeys(c for u in (units or seen.units) for c in self._columns(dataset, u)))
         notes: dict[str, Any] = {k: v for k, v in (("waiting", seen.waiting), ("late", seen.late)) if v}
-        if spare := self._unmapped(dataset, sample, columns):
+        if spare := self._unmapped(dataset, (units or seen.units)[0], columns):
             notes["unmapped"] = spare
-        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), notes=notes, remarks=remarks)
-        pull.batches = self._batches(who, dataset, units, columns, pull, {} if one_snapshot else known)
+        there = {*(u.name for u in seen.units), *seen.waiting, *seen.strange}
+        vanished = [n for n in known if n not in there and not seen.late]
+        remarks = list(seen.remarks(vanished if read.whole in ("per file", "per batch") else ()))
+        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), notes=notes, remarks=remarks, failures=tuple(failed.values()))
+        pull.order = tuple(dict.fromkeys(u.slice for u in units))
+        kept = {} if read.whole == "all" else {n: k for n, k in known.items() if n not in vanished}
+        pull.batches = self._batches(who, dataset, units, columns, pull, kept)
         return pull
 
     @staticmethod
-    def _cut_off(units: Sequence[Unit], known: Mapping[str, Any]) -> list[Unit]:
-        """Text files that end inside a line although others of this dataset do not: an upload that was cut off."""
-        texts = [u for u in units if u.path.suffix.lower() not in BOOKS]
-        ends = {u: ends_whole(u.path) for u in texts}
-        habit = any(ends.values()) or any(len(k) > 3 and k[3] for k in known.values())
-        return [u for u in texts if habit and not ends[u]]
+    def _due(who: Who, read: Read, seen: Seen, known: Mapping[str, Any]) -> list[Unit]:
+        """The files to read now: all of one snapshot, those of a batch together, and where the newest counts all from the first new one."""
+        if read.whole == "all":
+            return seen.units
+        units = [u for u in seen.units if not u.same(known.get(u.name))]
+        if read.whole == "per batch":
+            again = {u.slice for u in units}
+            units = [u for u in seen.units if u.slice in again]
+        if read.duplicates == "newest" and units and read.whole:
+            inorder = oldest_first(who, seen.units)
+            units = inorder[min(inorder.index(u) for u in units) :]
+        return units
 
-    @staticmethod
-    def _without(who: Who, read: Read, units: list[Unit], cut: list[Unit]) -> tuple[list[Unit], list[Remark]]:
-        """The files that are read all the same, and what is said of the others: a batch that lacks a part is not read."""
-        left_out = {u.slice for u in cut} if read.whole == "per batch" else set()
-        kept = [u for u in units if u not in cut and u.slice not in left_out]
-        names = "、".join(u.name for u in cut)
-        said = Said(
-            f"文件 {names} 在行中间结束，像是没有传完，没有读取，已有数据不变",
-            f"{names} ends inside a line as if cut off; it was not read and nothing changes",
-        )
-        following = Said("请系统运维单位重新导出并完整投递该文件", "ask the operator to export it again and hand it in whole")
-        if read.whole == "all" or not kept:
-            raise SourceUnavailable(f"{who}: {said.zh}", f"{who}: {said.en}", next_zh=following.zh, next_en=following.en)
-        return kept, [Remark("late", said, following)]
+    def _failing(self, who: Who, dataset: Dataset, units: Sequence[Unit], known: Mapping[str, Any]) -> dict[Unit, SourceError]:
+        """Files that are not of the form, and text files that end inside a line although others of this dataset do not."""
+        failed: dict[Unit, SourceError] = {}
+        for unit in units:
+            try:
+                self._columns(dataset, unit)
+            except SourceError as error:
+                failed[unit] = error
+        ends = {u: ends_whole(u.path) for u in units if not u.book}
+        habit = any(ends.values()) or any(len(k) > 3 and k[3] for k in known.values())
+        return failed | {u: _cut_off(who, u) for u, whole in ends.items() if habit and not whole and not dataset.reading.complete_when}
 
     def _batches(
         self, who: Who, dataset: Dataset, units: list[Unit], columns: Sequence[str], pull: Pull, known: dict[str, Any]
@@ -202,7 +160,7 @@ class Files:
             self._columns(dataset, unit)
             short = False
             try:
-                if unit.path.suffix.lower() in BOOKS:
+                if unit.book:
                     book = self._book(unit, read)
                     book.require(dataset.columns)
                     by_sheet = read.whole == "per file" and isinstance(read.sheet, str) and (read.sheet == "each" or "*" in read.sheet)
@@ -217,6 +175,7 @@ class Files:
                     file = CsvFile(unit.path, read)
                     yield from file.batches(columns, unit.slice)
                     slices, said = {unit.slice}, file.digest
+                    pull.remarks += _not_read(unit, file)
                     if file.private_use:
                         pull.notes["private_use"] = pull.notes.get("private_use", 0) + file.private_use
             except Refused as why:
@@ -229,8 +188,7 @@ class Files:
                 whole -= {""}
                 slices = slices - {unit.slice}
             else:
-                text = unit.path.suffix.lower() not in BOOKS
-                files[unit.name] = [unit.size, unit.mtime, said, *([True] if text and ends_whole(unit.path) else [])]
+                files[unit.name] = unit.known(said, ends=not unit.book and ends_whole(unit.path))
             whole |= slices if read.whole in ("per file", "per batch") or read.append else set()
             if time.monotonic() - started > self.system.limits.patience.total_seconds():
                 raise SourceUnavailable(
@@ -257,105 +215,10 @@ class Files:
                 next_zh="枢纽会自动重读；请对方写完后再放入，或约定控制文件（complete_when）", next_en="it is read again; agree on a control file (complete_when)",
             )  # fmt: skip
 
-    # what is there
-
-    def _ours(self, path: Path) -> bool:
-        """A regular file of this folder, no link that leads out of it, nothing hidden or temporary."""
-        if path.name.startswith((".", "~$")) or not path.is_file():
-            return False
-        try:
-            inside(path, self.folder)
-        except Outside:
-            return False
-        return path.stat().st_size < _LARGEST
-
-    def _seen(self, dataset: Dataset, *, patient: bool) -> Seen:
-        who, read = Who.of(self.system, dataset), dataset.reading
-        pattern = read.files or ""
-        if not self.folder.is_dir():
-            raise SourceUnavailable(
-                f"{who}: 投递文件夹 {self.folder.name} 不存在", f"{who}: the drop folder {self.folder.name} is not there",
-                next_zh="请系统运维单位确认投递路径和挂载", next_en="ask the operator about the path and the mount",
-            )  # fmt: skip
-        marks = read.complete_when
-        paths = sorted(p for p in self.folder.glob(pattern) if self._ours(p) and not (marks and p.name.endswith(marks)))
-        finished, waiting = [], []
-        for path in paths[:_MOST]:
-            if self._finished(path, read, patient=patient):
-                finished.append(path)
-            else:
-                waiting.append(path.relative_to(self.folder).as_posix())
-        return self._batched(finished, waiting, read)
-
-    def _finished(self, path: Path, read: Read, *, patient: bool) -> bool:
-        """Its control file is there, or it has been still for long enough; a pull waits for that moment itself."""
-        before = path.stat()
-        if before.st_size == 0:
-            return False
-        if read.complete_when:
-            return any(path.with_name(n + read.complete_when).exists() for n in (path.name, path.stem))
-        still = time.time() - before.st_mtime
-        wanted: float = read.settled.total_seconds()
-        if still < wanted and patient and wanted <= 10:
-            time.sleep(max(0.0, min(wanted, wanted - still)))
-            after = path.stat()
-            return (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-        return still >= wanted
-
-    def _batched(self, finished: list[Path], waiting: list[str], read: Read) -> Seen:
-        named = {p.relative_to(self.folder).as_posix(): p for p in finished}
-        late: dict[str, int] = {}
-        groups: dict[str, list[str]] = {}
-        for name in named:
-            match = re.search(read.batch, name) if read.batch else None
-            groups.setdefault((match[1] if match.groups() else match[0]) if match else "", []).append(name)
-        if read.batch and read.parts:
-            late = {b: read.parts - len(names) for b, names in groups.items() if len(names) < read.parts}
-            groups = {b: names for b, names in groups.items() if b not in late}
-        if read.batch and read.whole == "all" and groups:  # each batch is a whole export; the newest counts
-            groups = {newest: groups[newest] for newest in (self._newest(groups),)}
-        units = []
-        for batch, names in groups.items():
-            for name in names:
-                stat = named[name].stat()
-                slice_ = "" if read.whole == "all" else batch if read.whole == "per batch" else name
-                units.append(Unit(named[name], name, slice_, stat.st_size, stat.st_mtime_ns))
-        return Seen(units, waiting, late)
-
-    def _newest(self, groups: Mapping[str, list[str]]) -> str:
-        found = order.newest(groups) if len(groups) > 1 else next(iter(groups))
-        if found is None:
-            names = "、".join(sorted(groups)[:5])
-            raise SourceChanged(
-                f"{self.system.path}: 分不出哪一批最新：{names}", f"{self.system.path}: which of these batches is the newest cannot be told: {names}",
-                next_zh="请系统运维单位统一文件名，或修改 read.batch 使各批只有数字不同", next_en="have the files named alike, or edit read.batch so that only numbers differ",
-            )  # fmt: skip
-        return found
-
-    @staticmethod
-    def _nothing(who: Who, read: Read, seen: Seen) -> SourceUnavailable:
-        if seen.late:
-            lacking = "、".join(f"{b} 缺 {n} 个文件" for b, n in seen.late.items())
-            lacking_en = ", ".join(f"{b} lacks {n}" for b, n in seen.late.items())
-            return SourceUnavailable(
-                f"{who}: 批次不完整（{lacking}），暂不读取，已有数据不变", f"{who}: the batch is incomplete ({lacking_en}); it is not read, nothing changes",
-                next_zh="请系统运维单位补传缺少的文件", next_en="ask the operator for the missing files",
-            )  # fmt: skip
-        if seen.waiting:
-            names = "、".join(seen.waiting[:5])
-            return SourceUnavailable(
-                f"{who}: 文件还没写完或缺控制文件：{names}", f"{who}: files are unfinished or lack their control file: {names}",
-                next_zh="枢纽稍后自动重试；长时间不完整请系统运维单位检查导出", next_en="it is tried again; if it lasts, ask the operator to look at the export",
-            )  # fmt: skip
-        return SourceUnavailable(
-            f"{who}: 没有符合 {read.files} 的文件，已有数据不变", f"{who}: no file matches {read.files}; nothing changes",
-            next_zh="请系统运维单位确认是否已导出、文件名是否改变", next_en="ask the operator whether it was exported and under which name",
-        )  # fmt: skip
-
     # columns
 
     def _header(self, unit: Unit, read: Read) -> list[str]:
-        if unit.path.suffix.lower() in BOOKS:
+        if unit.book:
             return self._book(unit, read).header()
         return CsvFile(unit.path, read).header()
 
@@ -385,16 +248,6 @@ class Files:
         return [n for n in self._names(dataset, unit) if n and n not in columns and n not in dataset.ignore]
 
 
-def _same(unit: Unit, known: Sequence[Any] | None) -> bool:
-    """Known by size and time; a file that was only copied anew is known by its digest."""
-    if not known or known[0] != unit.size:
-        return False
-    if known[1] == unit.mtime:
-        return True
-    with unit.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == str(known[2])
-
-
 def _refused(who: Who, unit: Unit, why: Refused) -> SourceChanged:
     return SourceChanged(
         f"{who}: 文件 {unit.name}：{why.zh}", f"{who}: the file {unit.name}: {why.en}", next_zh=why.next_zh, next_en=why.next_en
@@ -403,11 +256,37 @@ def _refused(who: Who, unit: Unit, why: Refused) -> SourceChanged:
 
 def _broken(who: Who, unit: Unit, error: Exception) -> SourceError:
     kind = type(error).__name__
-    written = dt.datetime.fromtimestamp(unit.mtime / 1e9, dt.UTC).isoformat(timespec="seconds")
+    written = written_at(unit)
     return SourceChanged(
         f"{who}: 文件 {unit.name}（{unit.size} 字节，{written}）无法读取（{kind}）", f"{who}: the file {unit.name} ({unit.size} bytes, {written}) cannot be read ({kind})",
         next_zh="请系统运维单位重新导出该文件", next_en="ask the operator to export it again",
     )  # fmt: skip
+
+
+def _cut_off(who: Who, unit: Unit) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{who}: 文件 {unit.name} 在行中间结束，像是没有传完，没有读取，已有数据不变",
+        f"{who}: {unit.name} ends inside a line as if cut off; it was not read and nothing changes",
+        next_zh="请系统运维单位重新导出并完整投递该文件；导出程序从不写末行换行的，请约定控制文件（complete_when）",
+        next_en="ask the operator to export it again and hand it in whole; if the last line never has an end, agree on a control file (complete_when)",
+    )
+
+
+def _not_read(unit: Unit, file: CsvFile) -> list[Remark]:
+    """The lines of a file that were set aside, how many and from where on; nothing of it counts as deleted."""
+    if not file.set_aside:
+        return []
+    lines, first = len(file.set_aside), min(file.set_aside)
+    return [
+        Remark(
+            "rows",
+            Said(
+                f"文件 {unit.name} 有 {lines} 行不合格式（最早在第 {first} 行），没有读入；该文件中缺少的行不算删除",
+                f"{unit.name} has {lines} malformed lines (the first is line {first}), which were not read; rows missing in it are not deleted",
+            ),
+            Said("请提供方更正后重新导出；明细见 hub quarantine", "have them mended and exported again; hub quarantine shows each"),
+        )
+    ]
 
 
 def _told(pull: Pull, unit: Unit, book: Workbook) -> None:
@@ -415,5 +294,7 @@ def _told(pull: Pull, unit: Unit, book: Workbook) -> None:
     for name, count in (("error_cells", book.errors), ("formulas_without_value", book.unkept)):
         if count:
             pull.notes[name] = pull.notes.get(name, 0) + count
+    for why in book.without.values():
+        pull.remarks.append(Remark("late", Said(f"文件 {unit.name}：{why.zh}", f"{unit.name}: {why.en}"), Said(why.next_zh, why.next_en)))
     if book.without:
         pull.notes.setdefault("sheets", []).extend(f"{unit.name}：{why.zh}" for why in book.without.values())

@@ -121,6 +121,8 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
                 outcome.state, outcome.error = "failed", unforeseen(f"{system.path}/{name}", "读取", "reading", error)
                 tell("failed", f"{system.path}/{name}", error=outcome.error)
                 continue
+            if outcome.error:  # a part could not be read; the others are landed all the same
+                tell("failed", f"{system.path}/{name}", error=outcome.error)
             if changes:
                 prepared.append(changes)
                 outcome.state, outcome.landed = "unchanged" if changes.empty else "changed", changes
@@ -161,6 +163,7 @@ def _stage(
     )  # fmt: skip
     outcome.notes = incoming.notes
     outcome.remarks += incoming.remarks
+    outcome.error = next(iter(incoming.failures), None)
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
     same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
     return None if same else changes

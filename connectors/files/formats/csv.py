@@ -71,10 +71,14 @@ class CsvFile:
     private_use: int = 0
     rows: int = 0
     ragged: int = 0
+    set_aside: list[int] = field(default_factory=list)  # the lines that could not be read
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
     _rejects: list[tuple[int, str, bytes]] = field(default_factory=list)
     _taken_out: list[int] = field(default_factory=list)  # the numbers of lines that never reach the parser
     _line: int = 0
+    _passed: str = ""  # the text last given to the parser, from line _passed_from on and so far looked through to _passed_at
+    _passed_from: int = 0
+    _passed_at: int = 0
     _endless: bool = False
 
     @property
@@ -134,7 +138,7 @@ class CsvFile:
                     if name != "utf-8" and text_evidence.reads(line, "utf-8")
                     else "GB18030（GBK）"
                     if text_evidence.reads(line, "gb18030")
-                    else "别的编码"
+                    else ""
                 )
                 raise text_evidence.refused_as(looks, self.read.encoding or "utf-8") from None
 
@@ -157,6 +161,12 @@ class CsvFile:
                 f"line {self.read.header[-1]} is a title, no header; the next line has {after} columns",
                 *_OWNER,
             )
+        if width == 1 and (other := _divided(names[0], first)):
+            raise Refused(
+                f"只有一列，看起来以 {other!r} 分列，登记的是 {self.read.delimiter!r}",
+                f"it has one column and looks divided by {other!r}; {self.read.delimiter!r} is registered",
+                *_OWNER,
+            )
         return distinct(names, range(len(names)))
 
     @property
@@ -171,6 +181,7 @@ class CsvFile:
         """
         with self.path.open("rb") as file:
             names, start, self._line = self._header(file)
+            self._passed_from = self._line
             file.seek(0)
             self._hash.update(file.read(start))
             witness = Witness(codec(self.read.encoding), self.read.encoding or "utf-8")
@@ -221,11 +232,34 @@ class CsvFile:
 
     def _ragged(self, row: pacsv.InvalidRow) -> str:
         self.ragged += 1
-        self._rejects.append((row.number or 0, "ragged", row.text.encode(codec(self.read.encoding), "replace")))
+        self._rejects.append((self._line_of(row.text), "ragged", row.text.encode(codec(self.read.encoding), "replace")))
         return "skip"
+
+    def _line_of(self, record: str) -> int:
+        """The line of a record the parser turned away. They come in the order of the file, so each is looked for behind the last."""
+        at = self._passed.find(record, self._passed_at)
+        while at > 0 and self._passed[at - 1] != "\n":  # a part of a longer line is not it
+            at = self._passed.find(record, at + 1)
+        if at < 0:
+            return self._physical(self._passed_from + 1)
+        self._passed_from += self._passed.count("\n", self._passed_at, at)
+        self._passed_at = at
+        found = self._physical(self._passed_from + 1)
+        self._passed_from += record.count("\n")
+        self._passed_at += len(record)
+        return found
+
+    def _pass(self, text: str) -> None:
+        """Remember what goes to the parser, which reads a little ahead of what it has told."""
+        if len(self._passed) > 2 * CHUNK:
+            start = max(self._passed_at, len(self._passed) - CHUNK)
+            self._passed_from += self._passed.count("\n", self._passed_at, start)
+            self._passed, self._passed_at = self._passed[start:], 0
+        self._passed += text
 
     def _take_rejects(self) -> pa.RecordBatch | None:
         found, self._rejects = self._rejects, []
+        self.set_aside += [line for line, _, _ in found]
         if not found:
             return None
         return pa.RecordBatch.from_pydict(
@@ -242,6 +276,7 @@ class CsvFile:
         if name == "gb18030" and not text.isascii() and (found := _PRIVATE.findall(text)):
             text = text.translate(_MOVED)
             self.private_use += len(_PRIVATE.findall(text)) if len(found) else 0
+        self._pass(text)
         if records is None:
             return text
         text = records.take(text, last=last)
@@ -258,10 +293,16 @@ class CsvFile:
     def _decoded(self, lines: bytes, name: str, line: int) -> str:
         """Text up to the next bad byte, without its line, and so on; every good byte is decoded twice at most."""
         texts, at = [], 0
+        strange = text_evidence.utf8_lines(lines) if name == "gb18030" else iter(())
+        other = next(strange, len(lines))
         while at < len(lines):
             try:
-                texts.append(lines[at:].decode(name))
-                break
+                texts.append(lines[at:other].decode(name))
+                if other == len(lines):
+                    break
+                line += texts[-1].count("\n")
+                at = bad = other
+                other = next(strange, len(lines))
             except UnicodeDecodeError as error:
                 bad = at + error.start
             start = lines.rfind(b"\n", at, bad) + 1 or at
@@ -272,6 +313,11 @@ class CsvFile:
             self._rejects.append((line, "undecodable", lines[start:end].rstrip(b"\r\n")))
             at = end
         return "".join(texts)
+
+
+def _divided(header: str, first: bytes) -> str | None:
+    """The sign that stands as often in the only name as in the row below it."""
+    return next((s for s in ",;\t|" if header.count(s) and header.count(s) == first.count(s.encode("ascii"))), None)
 
 
 def _too_long(line: int) -> Refused:

@@ -8,6 +8,7 @@ The declared encoding is held against the whole file: three Chinese characters a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.files.formats.refused import Refused
@@ -29,6 +30,9 @@ _MARKUP = re.compile(rb"\s*<(?:\?xml|!doctype|html|table|[a-z][\w:.-]*[\s>/])", 
 _JSON = re.compile(rb'\s*(?:\{\s*"|\[\s*[\[{"])')
 _THREE = re.compile(rb"[\xe3-\xe9\xef][\x80-\xbf]{2}")
 _TWO = re.compile(rb"[\xc2-\xdf][\x80-\xbf]")
+_CJK = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
+_LEVEL_1 = 0xC6  # the last lead byte of Big5's everyday characters
+_FEW = 3
 _ENOUGH = 20  # double-byte characters before their share says anything
 _OTHER = ("请提供方导出为 CSV，或按其真实格式登记", "ask for CSV, or register it as what it is")
 _CODING = ("请系统主管部门确认编码是否改变，再修改 read.encoding", "ask the owner about the encoding, then edit read.encoding")
@@ -64,9 +68,29 @@ def _wide(head: bytes) -> bool:
 
 
 def refused_as(looks: str, declared: str) -> Refused:
+    """`looks` is the name of an encoding, or empty when none that is known fits."""
     return Refused(
-        f"编码与登记的 {declared} 不符，看起来是 {looks}", f"the encoding is not {declared} as registered; it looks like {looks}", *_CODING
+        f"编码与登记的 {declared} 不符，看起来是 {looks or '别的编码'}",
+        f"the encoding is not {declared} as registered; it looks like {looks or 'another one'}",
+        *_CODING,
     )
+
+
+def utf8_lines(lines: bytes) -> Iterator[int]:
+    """Where lines begin that are UTF-8 in a text of GB18030, as when two exports were put into one file."""
+    until = -1
+    for found in _CJK.finditer(lines):
+        if found.start() < until:
+            continue
+        start, until = lines.rfind(b"\n", 0, found.start()) + 1, lines.find(b"\n", found.end()) + 1 or len(lines)
+        line = lines[start:until]
+        if reads(line, "utf-8") and everyday(line.decode("utf-8")) > everyday(line.decode("gb18030", "ignore")):
+            yield start
+
+
+def everyday(text: str) -> int:
+    """How many characters of everyday Chinese a text has."""
+    return len("".join(c for c in text if c > "\x7f").encode("gb2312", "ignore")) // 2
 
 
 @dataclass
@@ -84,6 +108,7 @@ class Witness:
     double: int = 0  # double-byte characters, and those of them that everyday Chinese uses
     everyday: int = 0
     big5: bool = True
+    few: bytes = b""  # the first of them, for a file that has hardly any
 
     def saw(self, lines: bytes, *, bad: int, good: bool) -> None:
         """A piece of the file as it came, how many of its lines were no characters, and whether others beyond ASCII were."""
@@ -104,7 +129,8 @@ class Witness:
         if self.double < 100_000:
             wide = [c for c in lines.decode("gb18030", "ignore") if c > "\x7f"]
             self.double += len(wide)
-            self.everyday += len("".join(wide).encode("gb2312", "ignore")) // 2
+            self.everyday += everyday("".join(wide))
+            self.few += lines[: 4096 - len(self.few)]
             self.big5 = self.big5 and reads(lines, "big5")
 
     def verdict(self) -> None:
@@ -114,9 +140,17 @@ class Witness:
                 raise refused_as("UTF-8", self.declared)
             if self.big5 and self.double >= _ENOUGH and self.everyday < self.double * 0.6:
                 raise refused_as("Big5", self.declared)
+            if self.big5 and _FEW <= self.double < _ENOUGH and self.everyday < self.double * 0.5 and _everyday_big5(self.few):
+                raise refused_as("Big5", self.declared)
         if self.bad and (not self.good or (self.name == "utf-8" and self.could_be_gb and self.bad > 3)):
-            looks = "GB18030（GBK）" if self.name == "utf-8" and self.could_be_gb else "别的编码"
+            looks = "GB18030（GBK）" if self.name == "utf-8" and self.could_be_gb else ""
             raise refused_as(looks, self.declared)
+
+
+def _everyday_big5(lines: bytes) -> bool:
+    """Whether all its characters are everyday ones of Big5."""
+    wide = [c for c in lines.decode("big5", "ignore") if c > "\x7f"]
+    return bool(wide) and all(c.encode("big5")[0] <= _LEVEL_1 for c in wide)
 
 
 def reads(lines: bytes, name: str) -> bool:
