@@ -57,7 +57,7 @@ def sift(
     order = [incoming.columns.get(o, o) for o in _order(dataset)]
     newer = [quoted(o) for o in order]
     if dataset.reading.duplicates == "newest":  # of files the connector says which is newer; their names have no order as text
-        newer.append(f"list_position({listing(incoming.order)}, _slice)" if incoming.order else "_slice")
+        newer.append(f"list_position([{', '.join(map(literal, incoming.order))}], _slice)" if incoming.order else "_slice")
     rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{n} DESC NULLS LAST' for n in newer)})" if newer else "1"
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _repeated AS

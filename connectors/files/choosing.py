@@ -28,6 +28,7 @@ from schemas.said import Said
 LARGEST = 20 << 30
 MOST = 10_000  # files of one dataset
 _SURE = 2_000_000_000  # ns: a file that changed less than this before it was looked at may change again under the same time
+_DAY = 86_400
 _WRAP = 6  # months: 1月 written after 12月 is of the year after
 
 
@@ -166,7 +167,7 @@ def _batched(who: Who, named: dict[str, Path], waiting: list[str], strange: dict
         late = {b: read.parts - len(names) for b, names in groups.items() if len(names) < read.parts}
         groups = {b: names for b, names in groups.items() if b not in late}
     if read.batch and read.whole == "all" and len(groups) > 1:  # each batch is a whole export; the newest counts
-        newest = _newest(who, {b: max(named[n].stat().st_mtime for n in names) for b, names in groups.items()})
+        newest = _newest(who, {b: [named[n] for n in names] for b, names in groups.items()})
         groups = {newest: groups[newest]}
     units = []
     for batch, names in groups.items():
@@ -177,15 +178,16 @@ def _batched(who: Who, named: dict[str, Path], waiting: list[str], strange: dict
     return Seen(units, waiting, late, strange)
 
 
-def _newest(who: Who, written: Mapping[str, float]) -> str:
+def _newest(who: Who, batches: Mapping[str, Sequence[Path]]) -> str:
     """The newest batch. Raises SourceChanged when the names have no order, or when their order is not the one they came in."""
-    newest = order.newest(written)
-    month = order.without_year(newest) if newest else None
+    newest = order.newest(batches)
     if newest is None:
-        raise _no_order(who, list(written))
-    for batch, when in written.items():
-        before = order.without_year(batch)
-        if month and before and before <= month - _WRAP and when > written[newest] + 86_400:
+        raise _no_order(who, list(batches))
+    written = {batch: max(p.stat().st_mtime for p in paths) for batch, paths in batches.items()}
+    months = {batch: order.without_year(paths[0].name) for batch, paths in batches.items()}
+    last = months[newest]
+    for batch, month in months.items():
+        if last and month and month <= last - _WRAP and written[batch] > written[newest] + _DAY:
             raise _no_order(who, [newest, batch])
     return newest
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -46,8 +46,8 @@ def found(paths: Iterable[Path]) -> list[Found]:
     every = [n for names in groups.values() for n in names]
     made = []
     for (_, columns, reading), names in groups.items():
-        for pattern in _patterns(names, every):
-            made.append(Found(pattern, tuple(Column(c, "text") for c in columns), reading=dict(reading)))  # noqa: PERF401
+        shown = tuple(Column(c, "text") for c in columns)
+        made += [Found(pattern, shown, reading=dict(reading)) for pattern in _patterns(names, every)]
     return sorted(made, key=lambda f: f.name)
 
 
@@ -55,11 +55,11 @@ def _looked(path: Path) -> _Looked | None:
     if path.suffix.lower() in BOOKS:
         return _book(path)
     encoding = _encoding(path)
-    for delimiter in (",", "\t", ";", "|"):
-        for line in _LINES:
-            said = {"encoding": encoding, "delimiter": delimiter, "header": line}
+    for line in _LINES:
+        for delimiter in (",", "\t", ";", "|"):
+            said: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": line}
             try:
-                names = CsvFile(path, FilesRead(files="*", **said)).header()
+                names = CsvFile(path, FilesRead.model_validate({"files": "*", **said})).header()
             except (Refused, NoHeader, OSError, ValidationError):
                 continue
             said = {k: v for k, v in said.items() if v != {"encoding": "utf-8", "delimiter": ",", "header": 1}[k]}
@@ -96,10 +96,10 @@ def _patterns(names: list[str], every: list[str]) -> list[str]:
     """One pattern for all of them if it takes in no other file, else one for those that differ by numbers only, else their names."""
     if len(names) == 1:
         return [_plain(names[0])]
-    stems = [os.path.splitext(n) for n in names]
-    before = os.path.commonprefix([s for s, _ in stems]).rstrip("0123456789")
-    after = os.path.commonprefix([s[len(before) :][::-1] for s, _ in stems])[::-1].lstrip("0123456789")
-    together = f"{_plain(before)}*{_plain(after)}{stems[0][1]}"
+    stems = [n.removesuffix(Path(n).suffix) for n in names]
+    before = _shared(stems).rstrip("0123456789")
+    after = _shared([s[len(before) :][::-1] for s in stems])[::-1].lstrip("0123456789")
+    together = f"{_plain(before)}*{_plain(after)}{Path(names[0]).suffix}"
     if {n for n in every if Path(n).match(together)} == set(names):
         return [together]
     by_shape: dict[str, list[str]] = {}
@@ -110,6 +110,12 @@ def _patterns(names: list[str], every: list[str]) -> list[str]:
         fits = len(alike) > 1 and {n for n in every if Path(n).match(shape)} == set(alike)
         made += [shape] if fits else [_plain(n) for n in alike]
     return made
+
+
+def _shared(texts: list[str]) -> str:
+    """What they all begin with."""
+    alike = itertools.takewhile(lambda each: len(set(each)) == 1, zip(*texts, strict=False))
+    return "".join(each[0] for each in alike)
 
 
 def _plain(name: str) -> str:

@@ -77,8 +77,8 @@ def test_a_part_that_was_cut_off_keeps_its_batch_from_being_read(town):
     dropped(town, "b2_2.csv", text_of(numbered(8)))
     outcome = town.sync()
     assert town.count() == 8
-    assert [r.kind for r in outcome.remarks] == ["late"]
-    assert "b1_2.csv" in outcome.remarks[0].said.zh
+    says(outcome.error, SourceUnavailable, "b1_2.csv", "行中间结束")
+    assert outcome.state == "changed"
 
 
 def test_an_export_whose_last_row_is_short_deletes_nothing(town):
@@ -209,3 +209,16 @@ def test_a_folder_that_is_not_there_is_not_an_empty_folder(town):
     town.drop.mkdir()
     says(town.sync().error, SourceUnavailable, f"{SYSTEM}/person", "*.csv")
     assert town.standing() == before
+
+
+def test_a_file_out_of_form_fails_by_name_and_the_others_are_accepted(town):
+    read(town, whole="per file")
+    dropped(town, "a.csv", text_of(numbered(1, 2)))
+    dropped(town, "b.csv", b"\r\n" + text_of(numbered(3)))
+    for _ in range(2):  # it keeps its line until it is mended
+        outcome = town.sync()
+        says(outcome.error, SourceChanged, f"{SYSTEM}/person", "b.csv", "空行")
+        assert town.count() == 2
+    dropped(town, "b.csv", text_of(numbered(3)))
+    assert town.sync().error is None
+    assert town.count() == 3

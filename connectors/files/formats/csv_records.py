@@ -25,6 +25,7 @@ class Records:
     line: int = 0  # lines taken so far
     faults: list[tuple[int, str, str]] = field(default_factory=list)  # line, reason, text
     _open: str = ""
+    _amiss: bool = False  # the line before was set aside
 
     def __post_init__(self) -> None:
         d, q = re.escape(self.delimiter), re.escape(self.quote)
@@ -35,6 +36,8 @@ class Records:
         record = f"{value}(?:{d}{value})*+"
         inside = f"{q}(?:[^{q}{e}]++|{e}.|{q}{q})*+{e}?" if e else f"{q}(?:[^{q}]++|{q}{q})*+"
         self._whole = re.compile(f"(?:{record}\r?\n)*+", re.DOTALL)
+        sound = f"(?:{quoted}|[^{d}{q}\r\n]*+)"
+        self._sound = re.compile(f"{sound}(?:{d}{sound})*+(?:\r?\n|$)", re.DOTALL)
         self._last = re.compile(f"{record}\r?", re.DOTALL)
         self._begun = re.compile(f"(?:{value}{d})*+{inside}", re.DOTALL)
 
@@ -43,6 +46,10 @@ class Records:
         text, self._open = self._open + text, ""
         good, at = [], 0
         while at < len(text):
+            if self._amiss and not self._sound.match(text, at) and self._whole.match(text, at).end() > at:  # type: ignore[union-attr]
+                at = self._set_aside(text, at)  # a stray quote right below may close what was broken off above
+                continue
+            self._amiss = False
             end = self._whole.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing at least
             good.append(text[at:end])
             self.line += text.count("\n", at, end)
@@ -60,6 +67,7 @@ class Records:
 
     def _set_aside(self, text: str, at: int) -> int:
         """Leave out the line that begins at `at`; returns where the next one begins."""
+        self._amiss = True
         end = text.find("\n", at) + 1 or len(text)
         self.line += 1
         reason = "open_quote" if self._begun.fullmatch(text, at) else "bad_quote"
