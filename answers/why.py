@@ -86,7 +86,7 @@ def _gather(lake: Lake, city: City, how: Figure, con: duckdb.DuckDBPyConnection)
         columns = lake.columns("landing", code)
         if not columns or not lake.has("standard", code):
             continue
-        candidate = normalise.select(city, dataset, columns, table("landing", code))
+        candidate = normalise.select(city, dataset, columns, table("landing", code), zone=system.timezone)
         landed.append(
             f'SELECT {literal(code)} AS "source", c._key AS "key", l._copies AS copies FROM ({candidate}\n) c'
             f" JOIN (SELECT _key, _copies FROM {table('landing', code)}) l USING (_key) WHERE {how.where}"

@@ -14,15 +14,15 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemas import moments
 from schemas.errors import HubError, RegistrationError
-from schemas.home import english, say
+from schemas.home import english, say, zone
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 WIDE = 200  # columns of a line that nobody looks at on a terminal
-CITY_TIME = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
 FAILED, USAGE = 1, 2
 
 
@@ -129,7 +129,7 @@ def when(value: dt.datetime | None) -> str:
     if value is None:
         return say("从未", "never")
     aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    return f"{aware.astimezone(CITY_TIME):%m-%d %H:%M}"
+    return f"{moments.local(aware, zone()):%m-%d %H:%M}"
 
 
 def age(value: dt.timedelta | None) -> str:

@@ -22,7 +22,6 @@ from schemas.errors import HubError
 from schemas.registration import System, cron
 
 FIRST_LOAD = "first_load"
-TIMEZONE = "Asia/Shanghai"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 

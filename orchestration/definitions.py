@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from orchestration import kept_open, others, publishing, registrations, sensors, upkeep
-from orchestration.assets import FIRST_LOAD, TIMEZONE, assets_of, job_of, schedule_of
+from orchestration.assets import FIRST_LOAD, assets_of, job_of, schedule_of
 from orchestration.instance import quiet
 from orchestration.steps import Steps
+from schemas import home as homes
 from schemas.city import City, files_seen, read_city
 from schemas.errors import RegistrationError
 from schemas.home import keep_private
@@ -92,7 +93,7 @@ def _schedule(cron: str, job: Any, system: System | None = None) -> dg.ScheduleD
     return dg.ScheduleDefinition(
         job=job,
         cron_schedule=cron,
-        execution_timezone=TIMEZONE,
+        execution_timezone=system.timezone if system else homes.zone(),  # the clock its window is judged by
         default_status=dg.DefaultScheduleStatus.RUNNING,
         should_execute=may,
     )

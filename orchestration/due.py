@@ -35,7 +35,7 @@ def to_publish(hub: Hub) -> list[str]:
         if system.running
         and dataset.record
         and system.table(name) in states
-        and normalise.due(hub.city, dataset, system.table(name), states[system.table(name)], done, blocked)
+        and normalise.due(hub.city, system, name, states[system.table(name)], done, blocked)
     ]
     waiting += [f"shared/{name}" for name in shared.due(hub.lake, hub.city, hub.ledger.agreements())]
     waiting += [f"shared/{name}" for name, (derived, sql) in hub.city.derived.items() if shared.due_derived(hub.lake, derived, sql)]

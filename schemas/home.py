@@ -4,6 +4,7 @@ HUB_HOME     everything the hub writes (default `.hub` beside workspace.yaml, mo
 HUB_SYSTEMS  the departments and their systems (default `systems/` beside workspace.yaml)
 HUB_SCHEMAS  record types, code lists and derived tables (default this folder)
 HUB_LANGUAGE zh (default) or en
+HUB_TIMEZONE the zone whose clock people here read (default Asia/Shanghai); a system's own stands in its registration
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def systems_folder() -> Path:
 
 def schemas_folder() -> Path:
     return Path(os.environ.get("HUB_SCHEMAS") or ROOT / "schemas").resolve()
+
+
+def zone() -> str:
+    """The zone whose clock people here read."""
+    return os.environ.get("HUB_TIMEZONE") or "Asia/Shanghai"
 
 
 def english() -> bool:

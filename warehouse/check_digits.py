@@ -13,7 +13,9 @@ from warehouse.sql import literal
 _ID_SHAPE = "[1-9][0-9]{16}[0-9X]"
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 MOD 11-2
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_USCC_SHAPE = "[0-9A-HJ-NPQRTUWXY]{18}"
+# 登记管理部门 and 机构类别 as the standard lists them, six digits of the division, the body's code (GB 11714), the check character
+_USCC_KINDS = "1[1239]|2[19]|3[123459]|4[19]|5[1239]|6[129]|7[129]|8[19]|9[123]|A[19]|N[1239]|Y1"
+_USCC_SHAPE = f"(?:{_USCC_KINDS})[0-9]{{6}}[0-9A-HJ-NPQRTUWXY]{{10}}"
 _USCC_WEIGHTS = tuple(pow(3, n, 31) for n in range(17))
 
 
@@ -31,7 +33,7 @@ def id_number_ok(x: str) -> str:
 
 
 def uscc_ok(x: str) -> str:
-    """Eighteen characters of the alphabet, the last one right; false for NULL."""
+    """The first two characters of the standard's table, a division of digits, the last character right; false for NULL (GB 32100-2015)."""
     values = f"CAST(list_transform(string_split(substr({x}, 1, 17), ''), c -> strpos({literal(_USCC)}, c) - 1) AS FLOAT[])"
     check = f"substr({literal(_USCC)}, (31 - {_weighed(values, _USCC_WEIGHTS)} % 31) % 31 + 1, 1)"
     return f"coalesce(CASE WHEN regexp_full_match({x}, '{_USCC_SHAPE}') THEN substr({x}, 18, 1) = {check} END, false)"

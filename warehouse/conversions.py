@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas import moments
+from schemas.moments import Form
 from warehouse.check_digits import id_check, id_number_ok, uscc_ok
 from warehouse.sql import listed, literal
 
@@ -26,6 +28,7 @@ class Asked:
     formats: tuple[str, ...] = ()
     codes: dict[str, str] | None = None  # source value -> standard code
     listed: frozenset[str] = frozenset()  # the codes that exist
+    zone: str = "UTC"  # of the system's wall clocks
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,19 @@ class Word:
     clean: Callable[[str], str]
     reason: str  # what quarantine calls a failure
     formats: tuple[str, ...] = ()  # the words `format:` may have
+    forms: bool = False  # `format:` may also be any form of a date, in the words of schemas.moments
+
+    def refuses(self, said: str) -> bool:
+        """Whether `format:` may not be this."""
+        if said in self.formats:
+            return False
+        if not self.forms:
+            return True
+        try:
+            moments.form(said)
+        except ValueError:
+            return True
+        return False
 
 
 def text_of(column: str) -> str:
@@ -64,63 +80,44 @@ def _text(x: str, _: Asked) -> str:
     return x
 
 
+_WHOLE = "(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"  # thousands separators only where they can stand
+
+
 def _integer(x: str, _: Asked) -> str:
-    plain = f"replace({x}, ',', '')"
-    return f"CASE WHEN regexp_full_match({plain}, '[+-]?[0-9]+(\\.0+)?') THEN TRY_CAST(split_part({plain}, '.', 1) AS BIGINT) END"
+    plain = f"split_part(replace({x}, ',', ''), '.', 1)"
+    return f"CASE WHEN regexp_full_match({x}, '[+-]?{_WHOLE}(?:\\.0+)?') THEN TRY_CAST({plain} AS BIGINT) END"
 
 
-def _decimal(x: str, _: Asked) -> str:
-    """Two places; a third that is not zero is refused rather than rounded."""
-    plain = f"regexp_replace({x}, '[,¥￥元]', '', 'g')"
-    return f"CASE WHEN regexp_full_match({plain}, '[+-]?[0-9]+(\\.[0-9]{{1,2}}0*)?') THEN TRY_CAST({plain} AS DECIMAL(18, 2)) END"
+def _decimal(x: str, asked: Asked) -> str:
+    """Two places; a third that is not zero is refused rather than rounded. With `decimal_comma` the comma is the point."""
+    if "decimal_comma" in asked.formats:
+        whole, places = "(?:[0-9]+|[0-9]{1,3}(?:[.][0-9]{3})+)", ",[0-9]{1,2}0*"
+        plain = f"replace(regexp_replace({x}, '[.¥￥元]', '', 'g'), ',', '.')"
+    else:
+        whole, places = _WHOLE, "\\.[0-9]{1,2}0*"
+        plain = f"regexp_replace({x}, '[,¥￥元]', '', 'g')"
+    shape = f"(?:[+-]?[¥￥]?|[¥￥][+-]){whole}(?:{places})?元?"
+    return f"CASE WHEN regexp_full_match({x}, '{shape}') THEN TRY_CAST({plain} AS DECIMAL(18, 2)) END"
 
 
-# A format word, the shape that must match, and how its text becomes yyyy-mm-dd. Only what a format names is tried.
-_DATES: dict[str, tuple[str, str]] = {
-    "yyyy-mm-dd": (r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T].*)?", "{x}"),
-    "yyyymmdd": (r"[0-9]{8}", "substr({x}, 1, 4) || '-' || substr({x}, 5, 2) || '-' || substr({x}, 7, 2)"),
-    "yyyy/m/d": (r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}([ T].*)?", "replace({x}, '/', '-')"),
-    "yyyy.mm.dd": (r"[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}", "replace({x}, '.', '-')"),
-    "yyyy年m月d日": (r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日", "replace(translate({x}, '年月', '--'), '日', '')"),
-    "yyyymm": (r"[0-9]{6}", "substr({x}, 1, 4) || '-' || substr({x}, 5, 2) || '-01'"),
-    "yyyy-mm": (r"[0-9]{4}-[0-9]{1,2}", "{x} || '-01'"),
-    "yyyy.mm": (r"[0-9]{4}\.[0-9]{1,2}", "replace({x}, '.', '-') || '-01'"),
-    "excel_serial": (r"[1-9][0-9]{3,4}(\.0+)?", "CAST(DATE '1899-12-30' + CAST(TRY_CAST({x} AS DOUBLE) AS INTEGER) AS VARCHAR)"),
-}
-_DATES_BY_DEFAULT = ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d", "yyyy.mm.dd", "yyyy年m月d日")
-DATE_FORMATS = tuple(_DATES)
-_MOMENTS = ("yyyy-mm-dd hh:mm:ss", "yyyymmddhhmmss", "epoch_ms")
+def _read(x: str, asked: Asked, forms: tuple[Form, ...]) -> str:
+    """The wall clock of the system's zone that a text says, in one of the forms that are named, or of these; else NULL.
 
-
-def _date_parts(x: str, asked: Asked) -> str:
-    whens = []
-    for word in asked.formats or _DATES_BY_DEFAULT:
-        shape, made = _DATES[word]
-        whens.append(f"WHEN regexp_full_match({x}, {literal(shape)}) THEN {made.format(x=x)}")
-    return f"CASE {' '.join(whens)} END"
+    A text is of a form wholly or not at all.
+    """
+    wanted = tuple(moments.form(f) for f in asked.formats) or forms
+    whens = " ".join(f"WHEN regexp_full_match({x}, '{f.shape}') THEN {f.made_sql(x, asked.zone)}" for f in wanted)
+    return f"CASE {whens} END"
 
 
 def _date(x: str, asked: Asked) -> str:
-    return f"TRY_CAST(split_part(split_part({_date_parts(x, asked)}, ' ', 1), 'T', 1) AS DATE)"
+    """A moment that becomes a day becomes the day it is in the system's own zone."""
+    return f"CAST({_read(x, asked, (*moments.DAYS, *moments.CLOCKS))} AS DATE)"
 
 
 def _datetime(x: str, asked: Asked) -> str:
-    """Local time of the source as it is written; a zone, where one is written, is brought to Asia/Shanghai (UTC+8)."""
-    formats = asked.formats or ("yyyymmddhhmmss", "yyyy-mm-dd hh:mm:ss")
-    whens = []
-    if "yyyymmddhhmmss" in formats:
-        cut = " || ".join(f"substr({x}, {start}, {size})" for start, size in ((1, 4), (5, 2), (7, 2)))
-        clock = " || ':' || ".join(f"substr({x}, {start}, 2)" for start in (9, 11, 13))
-        day = cut.replace(" || substr", " || '-' || substr")
-        whens.append(f"WHEN regexp_full_match({x}, '[0-9]{{14}}') THEN TRY_CAST({day} || ' ' || {clock} AS TIMESTAMP)")
-    if "epoch_ms" in formats:
-        whens.append(f"WHEN regexp_full_match({x}, '[0-9]{{12,13}}') THEN make_timestamp(TRY_CAST({x} AS BIGINT) * 1000) + INTERVAL 8 HOUR")
-    zoned = f"regexp_full_match({x}, '.*[0-9]{{2}}:[0-9]{{2}}.*(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)')"
-    whens.append(f"WHEN {zoned} THEN timezone('Etc/GMT-8', TRY_CAST({x} AS TIMESTAMPTZ))")
-    days = Asked(tuple(f for f in asked.formats if f in _DATES))
-    shape = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[ T][0-9].*"
-    whens.append(f"WHEN regexp_full_match({x}, {literal(shape)}) THEN TRY_CAST(replace({x}, '/', '-') AS TIMESTAMP)")
-    return f"CASE {' '.join(whens)} ELSE CAST({_date(x, days)} AS TIMESTAMP) END"
+    """Local time of the system's zone; an instant, where a zone or an epoch is written, is brought to it by the zone's rules."""
+    return f"CAST({_read(x, asked, (*moments.CLOCKS, *moments.DAYS))} AS TIMESTAMP)"
 
 
 def _boolean(x: str, _: Asked) -> str:
@@ -157,21 +154,26 @@ def _phone_clean(x: str) -> str:
 
 
 def _phone(x: str, _: Asked) -> str:
-    """A mobile of 11 digits, or a landline with area code as 0394-1234567[-ext]."""
+    """A mobile of 11 digits, a dialled 0 before it left out, or a landline with area code as 0394-1234567[-ext].
+
+    Area codes are 010, 02x and 03xx to 09xx; 013 and its like are the beginning of a mobile number that was dialled.
+    """
     digits = f"replace({x}, '-', '')"
     return (
-        f"CASE WHEN regexp_full_match({digits}, '1[3-9][0-9]{{9}}') THEN {digits}"
-        f" WHEN regexp_full_match({x}, '0[0-9]{{2,3}}-?[0-9]{{7,8}}(-[0-9]{{1,6}})?') THEN"
-        f" regexp_replace({x}, '^(0[12][0-9]|0[3-9][0-9]{{2}})-?', '\\1-') END"
+        f"CASE WHEN regexp_full_match({digits}, '0?1[3-9][0-9]{{9}}') THEN right({digits}, 11)"
+        f" WHEN regexp_full_match({x}, '(?:010|02[0-9]|0[3-9][0-9]{{2}})-?[0-9]{{7,8}}(-[0-9]{{1,6}})?') THEN"
+        f" regexp_replace({x}, '^(010|02[0-9]|0[3-9][0-9]{{2}})-?', '\\1-') END"
     )
 
+
+FORMS = ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d", "yyyy.mm.dd", "yyyy年m月d日", "yyyymm", "yyyy-mm", "yyyy.mm", "yyyy-mm-dd hh:mi:ss", "yyyymmddhhmiss", "epoch_s", "epoch_ms", "excel_serial")  # fmt: skip
 
 WORDS: dict[str, Word] = {
     "text": Word(_text, _same, "not_text"),
     "integer": Word(_integer, _squeezed, "not_integer"),
-    "decimal": Word(_decimal, _squeezed, "not_decimal"),
-    "date": Word(_date, _narrow, "not_date", DATE_FORMATS),
-    "datetime": Word(_datetime, _narrow, "not_datetime", (*_MOMENTS, *DATE_FORMATS)),
+    "decimal": Word(_decimal, _squeezed, "not_decimal", ("decimal_comma",)),
+    "date": Word(_date, _narrow, "not_date", FORMS, forms=True),
+    "datetime": Word(_datetime, _narrow, "not_datetime", FORMS, forms=True),
     "boolean": Word(_boolean, _squeezed, "not_boolean"),
     "code": Word(_code, _same, "unmapped_code"),
     "id_number": Word(_id_number, _upper, "bad_id_number"),

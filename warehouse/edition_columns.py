@@ -15,7 +15,9 @@ from pathlib import Path
 
 import duckdb
 
+from schemas import moments
 from schemas.city import City
+from schemas.home import zone
 from schemas.records import SQL_TYPES, Derived, DerivedColumn, Mask, Record, RecordField
 from warehouse.masks import mask_sql
 from warehouse.sql import literal, quoted
@@ -112,8 +114,8 @@ def describe(building: Path, city: City, plan: dict[str, list[Column]], sources:
         shape = 'record VARCHAR, source VARCHAR, title VARCHAR, "rows" BIGINT, last_changed TIMESTAMP, last_confirmed TIMESTAMP'
         _table(con, "sources", shape, [s for s in sources if s[0] in plan])
         for clock in ("last_changed", "last_confirmed"):
-            _comment(con, f"COLUMN shared.sources.{clock}", "北京时间")
-        now = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
+            _comment(con, f"COLUMN shared.sources.{clock}", f"{zone()} 的当地时间")
+        now = moments.local_now(zone()).replace(microsecond=0)
         shape = "audience VARCHAR, generation BIGINT, snapshot BIGINT, made_at TIMESTAMP, whole_at TIMESTAMP, definition VARCHAR"
         said = (edition.audience, edition.generation, edition.snapshot, now, edition.whole_at, edition.definition)
         _table(con, "edition", shape, [said])

@@ -28,8 +28,10 @@ from typing import get_args
 import duckdb
 import filelock
 
+from schemas import moments
 from schemas.city import City
 from schemas.errors import Moved
+from schemas.home import zone
 from schemas.records import Mask
 from warehouse import edition_changes as changes
 from warehouse import made
@@ -267,15 +269,15 @@ def _sources(
 
 
 def _now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
+    return moments.local_now(zone()).replace(microsecond=0)
 
 
 def _local(when: dt.datetime | None) -> dt.datetime | None:
-    """Asia/Shanghai, without a zone; a time without one is UTC."""
+    """As the clock in the city shows it; a time without a zone is UTC."""
     if when is None:
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
-    return aware.astimezone(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None, microsecond=0)
+    return moments.local(aware, zone()).replace(microsecond=0)
 
 
 def _generations(folder: Path, audience: str) -> dict[int, Path]:

@@ -41,7 +41,7 @@ def points_at_what_is_landed(system: System, name: str, landed: Collection[str])
 def keeps_its_samples(city: City, system: System, name: str) -> None:
     """Raises RegistrationError when a sample of the dataset does not become what the registration says it does."""
     dataset, where = system.datasets[name], f"{system.path}/{name}"
-    said = samples.check_dataset(city, dataset, where) if dataset.sample and dataset.fields else []
+    said = samples.check_dataset(city, system, name) if dataset.sample and dataset.fields else []
     if said:
         raise RegistrationError(
             f"{where}: 登记自带的样例没有通过，未重新生成，上次验收的数据不变：{'；'.join(zh for zh, _ in said)}",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from schemas import names
+from schemas import moments, names
 from schemas.city import City
 from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
@@ -49,25 +49,30 @@ class Candidate:
     findings: int  # values left empty
 
 
-def definition(city: City, dataset: Dataset) -> str:
-    """What a standard table is made with: mapping, codes, record type and its code lists, rules and expectations."""
+RULE = 2  # rises when the same words of a registration make other values of the same rows
+
+
+def definition(city: City, system: System, name: str) -> str:
+    """What a standard table is made with: mapping, codes, record type and its code lists, rules and expectations, time zone."""
+    dataset = system.datasets[name]
     record = city.records[dataset.record or ""]
     lists = {f.codes: city.codes[f.codes] for f in record.fields.values() if f.codes}
-    return made.fingerprint(dataset.fields, dataset.codes, dataset.expect, record, lists)
+    return made.fingerprint(dataset.fields, dataset.codes, dataset.expect, record, lists, system.timezone, RULE)
 
 
-def due(city: City, dataset: Dataset, name: str, landing: int, done: dict[str, Made], blocked: dict[str, Made]) -> bool:
-    """Whether what is landed, or how it is read, differs from what the last look was made from."""
-    asked = ({name: landing}, definition(city, dataset))
-    looks = [m for m in (done.get(name), blocked.get(name)) if m]
+def due(city: City, system: System, name: str, landing: int, done: dict[str, Made], blocked: dict[str, Made]) -> bool:
+    """Whether what is landed of a dataset, or how it is read, differs from what the last look was made from."""
+    table_ = system.table(name)
+    asked = ({table_: landing}, definition(city, system, name))
+    looks = [m for m in (done.get(table_), blocked.get(table_)) if m]
     return not any((m.made_from, m.definition) == asked for m in looks)
 
 
-def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *, where: str = "") -> str:
+def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *, zone: str, where: str = "") -> str:
     """The one statement that turns landed rows into candidates: `_key`, the fields, and `_failed`, what could not be read.
 
     `_failed` lists (field, reason, value) of every text that has no value, and every empty field that must have one.
-    `where` names the dataset in the RegistrationError of a mapping that asks for a conversion there is not.
+    `zone` is the one whose wall clocks the system shows; `where` names the dataset in the RegistrationError of a mapping that asks for a conversion there is not.
     """
     record = city.records[dataset.record or ""]
     fields = record.fields
@@ -81,10 +86,10 @@ def select(city: City, dataset: Dataset, landed: dict[str, str], source: str, *,
         word = _word(where or dataset.title, name, mapping, spec.type)
         there = names.landed_of(mapping.source, landed) if mapping.source is not None else None
         direct = there is not None and _widens(landed[there], spec.type)
-        came = _came(mapping, landed, as_it_is=direct)
+        came = _came(mapping, landed, zone, as_it_is=direct)
         texts.append(f"{came if direct else text_of(came)} AS {quoted('t ' + name)}")
         cleaned.append(f"{quoted('t ' + name) if direct else word.clean(quoted('t ' + name))} AS {quoted('c ' + name)}")
-        asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset())
+        asked = Asked(mapping.format, dataset.codes.get(name), frozenset(city.codes[spec.codes]) if spec.codes else frozenset(), zone)
         made_of = quoted("c " + name) if direct else word.convert(quoted("c " + name), asked)
         sheet_error = _sheet_error(quoted("t " + name))
         if spec.type == "text" and not direct:
@@ -141,7 +146,7 @@ def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
             next_zh="修改登记后运行 hub systems validate",
             next_en="edit the registration, then run hub systems validate",
         )
-    if unknown := [f for f in mapping.format if f not in word.formats]:
+    if unknown := [f for f in mapping.format if word.refuses(f)]:
         raise RegistrationError(
             f"{where}: fields.{field}.format: {said} 不认识 {'、'.join(unknown)}；可写：{'、'.join(word.formats) or '（无）'}",
             f"{where}: fields.{field}.format: {said} does not know {', '.join(unknown)}; it knows: {', '.join(word.formats) or '(none)'}",
@@ -151,7 +156,7 @@ def _word(where: str, field: str, mapping: FieldMap, natural: str) -> Word:
     return word
 
 
-def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) -> str:
+def _came(mapping: FieldMap, landed: dict[str, str], zone: str, *, as_it_is: bool = False) -> str:
     """Where a value comes from; a number with a fraction as the one text its value has, so that 1.00 is the code 1."""
     if mapping.value is not None:
         return literal(mapping.value)
@@ -162,6 +167,8 @@ def _came(mapping: FieldMap, landed: dict[str, str], *, as_it_is: bool = False) 
     if column is None:
         return "NULL"
     kind = landed[column]
+    if kind == "TIMESTAMP WITH TIME ZONE":  # never as the session's zone happens to show it
+        return moments.local_sql(quoted(column), zone)
     fraction = kind.startswith("DECIMAL") or kind in ("DOUBLE", "FLOAT")
     return row_keys.text(quoted(column), kind) if fraction and not as_it_is else quoted(column)
 
@@ -204,14 +211,14 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     code = system.table(name)
     record = city.records[dataset.record or ""]
     con = lake.cursor()
-    made_with = definition(city, dataset)
+    made_with = definition(city, system, name)
     everything = before.definition != made_with or code not in before.made_from
     landed_columns = lake.columns("landing", code)
     standard = _standard(lake, code, record)
     since = "true" if everything else f"_number > {before.made_from[code]}"
     rows = folder / f"{code}.candidate.parquet"
     source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
-    statement = select(city, dataset, landed_columns, source, where=f"{system.path}/{name}")
+    statement = select(city, dataset, landed_columns, source, zone=system.timezone, where=f"{system.path}/{name}")
     con.execute(f"COPY ({statement}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
     candidate = f"read_parquet({literal(str(rows))})"
     good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.home import say
+from schemas import moments
+from schemas.home import say, zone
 
 # Scripts want libraries from other hosts; the logo carries an id and the time to Great Expectations' owner; footers advertise.
 _TAKEN_OUT = re.compile(
@@ -24,7 +25,6 @@ _TAKEN_OUT = re.compile(
     r"|@import[^;]*;|url\(\s*['\"]?\s*(?:\w+:)?//[^)]*\)",
     re.IGNORECASE | re.DOTALL,
 )
-_SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 STYLE = """\
 :root { --ink: #1f2430; --soft: #5b6472; --line: #d9dde3; --back: #f5f6f8; --good: #1a7f4b; --bad: #b3261e; --unsure: #9a6200; }
@@ -104,7 +104,7 @@ def index(site: Path, pages: Iterable[Page]) -> Path:
 
 def _line(site: Path, page: Page) -> str:
     result, suite = (html.escape(p.relative_to(site).as_posix()) for p in (page.result, page.suite))
-    at = page.at.astimezone(_SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    at = moments.local(page.at, zone()).strftime("%Y-%m-%d %H:%M")
     counts = ((page.passed, "good"), (page.failed, "bad"), (page.unchecked, "unsure"))
     cells = "".join(f'<td class="{word if n else ""}">{n}</td>' for n, word in counts)
     return (

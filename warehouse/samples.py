@@ -28,31 +28,36 @@ def check(city: City, system: System) -> list[Said]:
         if dataset.record and dataset.sample and dataset.fields:
             where = f"{system.path}/{name}"
             try:
-                said += [(f"{where}: {zh}", f"{where}: {en}") for zh, en in check_dataset(city, dataset, where)]
+                said += [(f"{where}: {zh}", f"{where}: {en}") for zh, en in check_dataset(city, system, name)]
             except RegistrationError as error:
                 said.append((error.zh, error.en))
     return said
 
 
-def check_dataset(city: City, dataset: Dataset, where: str = "") -> list[Said]:
+def check_dataset(city: City, system: System, name: str) -> list[Said]:
+    """What the samples of one dataset say."""
+    dataset = system.datasets[name]
     con = duckdb.connect(config={"threads": 1})
     con.execute("PRAGMA disable_optimizer")  # for a handful of rows, optimizing the statement is three quarters of the work
     try:
-        found = candidates(con, city, dataset, where)
+        found = candidates(con, city, system, name)
         return [said for n, sample in enumerate(dataset.sample, 1) for said in _against(con, city, dataset, sample, found[str(n)], n)]
     finally:
         con.close()
 
 
-def candidates(con: duckdb.DuckDBPyConnection, city: City, dataset: Dataset, where: str = "") -> dict[str, dict[str, Any]]:
+def candidates(con: duckdb.DuckDBPyConnection, city: City, system: System, name: str) -> dict[str, dict[str, Any]]:
     """The candidate row of every sample, by the sample's place (from 1)."""
+    dataset = system.datasets[name]
     names = list(dict.fromkeys(c for s in dataset.sample for c in s.given if c != "_slice"))
     rows = ", ".join(
         f"({literal(str(n))}, {literal(str(s.given.get('_slice') or ''))}{''.join(', ' + _text(s.given.get(c)) for c in names)})"
         for n, s in enumerate(dataset.sample, 1)
     )
     source = f"(SELECT * FROM (VALUES {rows}) t(_key, _slice{''.join(', ' + quoted(c) for c in names)}))"
-    found = con.execute(normalise.select(city, dataset, dict.fromkeys(names, "VARCHAR"), source, where=where))
+    found = con.execute(
+        normalise.select(city, dataset, dict.fromkeys(names, "VARCHAR"), source, zone=system.timezone, where=f"{system.path}/{name}")
+    )
     columns = [c[0] for c in found.description or []]
     return {r[0]: dict(zip(columns, r, strict=True)) for r in found.fetchall()}
 

@@ -63,7 +63,7 @@ def _build_what_is_due(hub: Hub, tell: Tell) -> None:
             if system.running
             and d.record
             and system.table(n) in states
-            and normalise.due(hub.city, d, system.table(n), states[system.table(n)], done, blocked)
+            and normalise.due(hub.city, system, n, states[system.table(n)], done, blocked)
         ]
         if waiting:
             try:

@@ -194,7 +194,7 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
         for n, o in outcomes.items()
         if system.datasets[n].record
         and o.table in states
-        and (confirmed or normalise.due(hub.city, system.datasets[n], o.table, states[o.table], done, blocked))
+        and (confirmed or normalise.due(hub.city, system, n, states[o.table], done, blocked))
     ]
     for name, outcome in outcomes.items():
         last = done.get(outcome.table)
@@ -233,7 +233,7 @@ def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made
         suite = suites.suite(hub.city, system, name)
         suites.save(suite, hub.home / "suites")
         mapping.points_at_what_is_landed(system, name, hub.lake.columns("landing", outcome.table))
-        if before.definition != normalise.definition(hub.city, system.datasets[name]):
+        if before.definition != normalise.definition(hub.city, system, name):
             mapping.keeps_its_samples(hub.city, system, name)
         candidate = normalise.build(hub.lake, hub.city, system, name, before, landed, folder)
         con = hub.lake.cursor()

@@ -131,7 +131,11 @@ def test_the_samples_become_what_they_say(where, path):
             source = pa.table({k: pa.array([None if v is None else str(v)], pa.string()) for k, v in row.items()})
             con = duckdb.connect()
             con.register("given", source)
-            made = con.execute(normalise.select(where, dataset, dict.fromkeys(row, "VARCHAR"), "given")).to_arrow_table().to_pylist()[0]
+            made = (
+                con.execute(normalise.select(where, dataset, dict.fromkeys(row, "VARCHAR"), "given", zone="Asia/Shanghai"))
+                .to_arrow_table()
+                .to_pylist()[0]
+            )
             held = {f["field"] for f in made["_failed"] if where.records[dataset.record].holds(f["field"])}
             if sample.rejected:
                 assert sample.rejected in held, f"{path}/{name}"
@@ -160,7 +164,7 @@ def counted(where, tables) -> dict[str, int]:
             source = f"(SELECT * FROM {view} WHERE {quoted(changes.kind)} <> 'D')" if changes else view
             holding = ", ".join(literal(f) for f in record.fields if record.holds(f))
             parts.append(
-                f"SELECT {rank} AS _rank, * FROM ({normalise.select(where, dataset, types, source)})"
+                f"SELECT {rank} AS _rank, * FROM ({normalise.select(where, dataset, types, source, zone='Asia/Shanghai')})"
                 f" WHERE len(list_filter(_failed, x -> x.field IN ({holding}))) = 0"
             )
         identity = ", ".join(record.identity)

@@ -138,3 +138,9 @@ def test_a_cursor_is_shown_without_what_may_be_a_persons_number():
     assert shown('{"at": "20261122103000"}') == '{"at": "20261122103000"}'
     assert shown(None) == ""
     assert len(shown('{"files": "' + "a" * 5000 + '"}')) < 500
+
+
+def test_a_schedule_ticks_by_the_clock_its_window_is_judged_by():
+    far = system("civil_affairs/assistance", ("person",)).model_copy(update={"timezone": "Asia/Urumqi", "schedule": "daily 22:30"})
+    (schedule,) = [s for s in definitions_of(far_side.city(far)).schedules if "assistance" in s.name]
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 22 * * *", "Asia/Urumqi")

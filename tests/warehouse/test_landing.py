@@ -250,6 +250,6 @@ def test_a_changed_mapping_is_rebuilt_from_landing_alone(lake):
     states, done = made.landing_states(lake), made.newest(lake, "standard")
     from warehouse import normalise
 
-    assert normalise.due(city(other), other.datasets["person"], of.table("person"), states[of.table("person")], done, {})
+    assert normalise.due(city(other), other, "person", states[of.table("person")], done, {})
     accept(lake, city(other), other)
     assert rows_of(lake, "standard.civil_affairs_assistance__person", "sex") == [("9",)]
