@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from hub.systems import as_written
 from schemas import documents, forms, reading, records, registration
 from schemas.kinds import kinds
-from warehouse.conversions import DATE_FORMATS, WORDS
+from warehouse.conversions import FORMS, WORDS
 from warehouse.reasons import reason
 
 FOLDER = Path(__file__).with_name("reference")
@@ -81,7 +81,7 @@ def words_page() -> str:
             ("word", "kept as", "when it cannot"),
             [(f"`{n}`", f"`{records.SQL_TYPES.get(n, 'VARCHAR')}`", f"`{w.reason}` {reason(w.reason).zh}") for n, w in WORDS.items()],
         ),
-        f"Forms of a date (`format:`): {listed(DATE_FORMATS)}. Of a time also `yyyymmddhhmmss`, `epoch_ms`.\n",
+        f"Forms of a date or a time (`format:`): {listed(FORMS)}, or any other in the words `yyyy mm m dd d hh h mi ss fff Z +hh:mi 上午 AM`.\n",
         f"Masks: {listed(typing.get_args(records.Mask))}.\n",
         "## Stages\n",
         table(

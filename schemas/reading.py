@@ -72,6 +72,7 @@ class Read(Closed):
     via: Name = "main"  # which of its connections
     key: tuple[str, ...] = ()  # the columns that tell its rows apart; without one, a row is known by all its values
     duplicates: Literal["hold", "newest"] = "hold"  # of differing rows with one key: hold them all, or the newest counts
+    newest_by: str | None = None  # which copy is the newest: a column of dates, times or numbers, its text always of one form
     cursor: str | None = None  # a column that grows with every change: only newer rows are read
     overlap: Duration = dt.timedelta(0)  # how far behind the cursor a read begins, for rows that come late
     lag: Duration = dt.timedelta(0)  # rows younger than this may still change: the cursor waits before them
@@ -91,6 +92,8 @@ class Read(Closed):
     def _together(self) -> Self:
         if self.append and self.key:
             raise wrong("append 用于没有主键的数据；有主键请去掉 append", "append is for rows without a key; drop one of the two", "append")
+        if self.newest_by and self.duplicates != "newest":
+            raise wrong("newest_by 须同时写 duplicates: newest", "newest_by goes with duplicates: newest", "newest_by")
         if self.cursor and not self.key and not self.append:
             raise wrong("用 cursor 增量读取需要 key（或 append）", "reading by cursor needs key, or append", "cursor")
         return self
@@ -120,7 +123,7 @@ class Read(Closed):
     def columns(self) -> list[str]:
         """The columns without which its rows cannot be told apart, ordered or chosen."""
         own = [c for c in (self.marks.kind, self.marks.at, self.marks.batch) if c] if self.marks else []
-        return [*self.key, *([self.cursor] if self.cursor else []), *self.only, *self.deleted, *own]
+        return [*self.key, *(c for c in (self.cursor, self.newest_by) if c), *self.only, *self.deleted, *own]
 
 
 def read_of(value: object) -> object:

@@ -15,7 +15,7 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 # 登记管理部门 and 机构类别 as the standard lists them, six digits of the division, the body's code (GB 11714), the check character
 _USCC_KINDS = "1[1239]|2[19]|3[123459]|4[19]|5[1239]|6[129]|7[129]|8[19]|9[123]|A[19]|N[1239]|Y1"
-_USCC_SHAPE = f"(?:{_USCC_KINDS})[0-9]{{6}}[0-9A-HJ-NPQRTUWXY]{{10}}"
+_USCC_SHAPE = f"({_USCC_KINDS})[0-9]{{6}}[0-9A-HJ-NPQRTUWXY]{{10}}"
 _USCC_WEIGHTS = tuple(pow(3, n, 31) for n in range(17))
 
 

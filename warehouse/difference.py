@@ -54,16 +54,21 @@ def sift(
         clean = keyed if not nulls else f"(SELECT * FROM {keyed} WHERE _key IS NOT NULL)"
         return clean, f"read_parquet({literal(str(held))})", 0
     sifted = folder / f"{name}.sifted.parquet"
-    order = [incoming.columns.get(o, o) for o in _order(dataset)]
-    newer = [quoted(o) for o in order]
+    newer = [quoted(incoming.columns.get(o, o)) for o in _order(dataset)]
+    by = incoming.columns.get(dataset.reading.newest_by or "")
+    kind = ""
+    if by:
+        newer.append('"~by"')
+        kind = next(r[1] for r in con.execute(f"DESCRIBE SELECT {quoted(by)} FROM {keyed}").fetchall())
     if dataset.reading.duplicates == "newest":  # of files the connector says which is newer; their names have no order as text
         newer.append(f"list_position([{', '.join(map(literal, incoming.order))}], _slice)" if incoming.order else "_slice")
     rank = f"rank() OVER (PARTITION BY _key ORDER BY {', '.join(f'{n} DESC NULLS LAST' for n in newer)})" if newer else "1"
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE _repeated AS
-        WITH candidates AS (
-            SELECT *, hash({row}) AS "~hash", {rank} AS "~rank"
+        WITH repeated AS (
+            SELECT *, {_ordered(by, kind) if by else "NULL"} AS "~by"
             FROM {keyed} WHERE _key IN (SELECT _key FROM {keyed} WHERE _key IS NOT NULL GROUP BY _key HAVING count(*) > 1)),
+        candidates AS (SELECT *, hash({row}) AS "~hash", {rank} AS "~rank" FROM repeated),
         newest AS (SELECT * FROM candidates WHERE "~rank" = 1)
         SELECT *, count(*) OVER (PARTITION BY _key, "~hash") AS "~same",
             min("~hash") OVER (PARTITION BY _key) <> max("~hash") OVER (PARTITION BY _key) AS "~differ",
@@ -73,7 +78,7 @@ def sift(
         COPY (
             SELECT * FROM {keyed} WHERE _key IS NOT NULL AND _key NOT IN (SELECT _key FROM _repeated)
             UNION ALL BY NAME
-            SELECT * EXCLUDE ("~hash", "~rank", "~same", "~differ", "~place", _copies), "~same"::INTEGER AS _copies
+            SELECT * EXCLUDE ("~by", "~hash", "~rank", "~same", "~differ", "~place", _copies), "~same"::INTEGER AS _copies
             FROM _repeated WHERE NOT "~differ" AND "~place" = 1
         ) TO {literal(str(sifted))} (COMPRESSION zstd)""")
     con.execute(f"""
@@ -85,6 +90,18 @@ def sift(
     copies = one(con, 'SELECT coalesce(sum("~same" - 1), 0)::BIGINT FROM _repeated WHERE NOT "~differ" AND "~place" = 1')[0]
     con.execute("DROP TABLE _repeated")
     return f"read_parquet({literal(str(sifted))})", f"read_parquet({literal(str(held))})", copies
+
+
+_MOMENT = "^0{4}([-./年月日时分秒T: ]*0{2,9})*[年月日时分秒Z ]*$|^0+$"  # the year first, every part at its full width; or one number
+
+
+def _ordered(column: str, kind: str) -> str:
+    """What tells the newest of the rows of one key. Text only where all of them are of one form in which order of text is order of values."""
+    if kind != "VARCHAR":
+        return quoted(column)
+    form = f"regexp_replace(trim({quoted(column)}), '[0-9]', '0', 'g')"
+    one_form = f"min({form}) OVER (PARTITION BY _key) = max({form}) OVER (PARTITION BY _key)"
+    return f"CASE WHEN {one_form} AND regexp_matches({form}, {literal(_MOMENT)}) THEN trim({quoted(column)}) END"
 
 
 def row_text(landed: Iterable[str], of: str = "") -> str:

@@ -84,7 +84,7 @@ def test_a_field_the_record_type_has_not_got_is_named_with_those_it_has(town, fa
 
 @pytest.mark.parametrize(
     ("how", "known"),
-    [({"from": "CSRQ", "format": "%Y-%m-%d"}, "yyyymmdd"), ({"from": "CSRQ", "as": "day"}, "datetime")],
+    [({"from": "CSRQ", "format": "yyyy/qq"}, "yyyymmdd"), ({"from": "CSRQ", "as": "day"}, "datetime")],
     ids=["format", "as"],
 )
 def test_a_word_nobody_knows_is_refused_with_those_there_are(town, far, how, known):

@@ -14,10 +14,10 @@ def breaks(monkeypatch, module, name, place, wanted):
     """Calls whose argument at that place is `wanted` run out of memory; the text of such an error may hold a value."""
     whole = getattr(module, name)
 
-    def broken(*given):
+    def broken(*given, **asked):
         if given[place] == wanted:
             raise duckdb.OutOfMemoryException("failed to pin block of 张三 99999919800101001X")
-        return whole(*given)
+        return whole(*given, **asked)
 
     monkeypatch.setattr(module, name, broken)
 

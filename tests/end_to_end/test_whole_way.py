@@ -3,14 +3,16 @@
 import datetime as dt
 import random
 import re
+from contextlib import closing
 
 import pytest
 import yaml
 
 from demo.province import prepare
-from docking import receipts
+from docking import platforms, receipts
 from docking.resources import leaving
 from orchestration.routes import Hub, collect, deliver, publish, sync
+from orchestration.routes.delivering import docked
 from schemas.city import read_city
 from tests.orchestration import small_city
 from tests.warehouse.far_side import id_number
@@ -106,7 +108,9 @@ def test_after_random_changes_the_provinces_copy_is_the_shared_dataset(way):
             way.equal()
     refused = way.hub.ledger.deliveries(status=("refused",))
     assert [(d.reason, bool(d.next_zh)) for d in refused] == [("平台临时维护，批次退回", True)]
-    assert receipts.collect(way.hub.ledger, way.home, way.hub.city, wait=dt.timedelta(0))  # the batch's own status tells, in time
+    [docking] = docked(way.hub)
+    with closing(platforms.open_exchange(way.home, way.hub.city, docking.platform)) as exchange:
+        assert receipts.collect(docking, exchange, wait=dt.timedelta(0)).receipts  # the batch's own status tells, in time
     tick(way, dice, 5)
     way.sync()
     publish(way.hub)

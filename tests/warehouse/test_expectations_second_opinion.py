@@ -85,13 +85,18 @@ def test_check_characters_agree_with_arithmetic() -> None:
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
+BODIES = "11 12 13 19 21 29 31 32 33 34 35 39 41 49 51 52 53 59 61 62 69 71 72 79 81 89 91 92 93 A1 A9 N1 N2 N3 N9 Y1".split()  # GB 32100
+
+
 def _id(rng: random.Random) -> str:
     born = f"{rng.choice([1840, 1899, 1990, 2024, 2999])}{rng.randint(0, 13):02d}{rng.randint(0, 31):02d}"
     return _spoiled(rng, f"999999{born}{rng.randint(0, 999):03d}{rng.choice('0123456789X')}")
 
 
 def _uscc(rng: random.Random) -> str:
-    return _spoiled(rng, "91999999" + "".join(rng.choice(ALPHABET) for _ in range(10)))
+    division = "999999" if rng.random() < 0.9 else rng.choice(["99999A", "9999H9"])
+    kind = rng.choice(BODIES) if rng.random() < 0.9 else rng.choice(["14", "94", "Y2", "BB"])
+    return _spoiled(rng, kind + division + "".join(rng.choice(ALPHABET) for _ in range(10)))
 
 
 def _spoiled(rng: random.Random, text: str) -> str:
@@ -100,7 +105,7 @@ def _spoiled(rng: random.Random, text: str) -> str:
 
 
 def _uscc_by_hand(text: str) -> bool:
-    if len(text) != 18 or set(text) - set(ALPHABET):
+    if len(text) != 18 or set(text) - set(ALPHABET) or text[:2] not in BODIES or not (text[2:8].isascii() and text[2:8].isdigit()):
         return False
     total = sum(ALPHABET.index(c) * pow(3, n, 31) for n, c in enumerate(text[:17]))
     return text[17] == ALPHABET[-total % 31]

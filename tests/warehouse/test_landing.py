@@ -74,6 +74,24 @@ def test_differing_copies_are_all_held_and_the_previous_version_stays(lake):
     assert rows_of(lake, QUARANTINE, "_key, reason, stands") == [("1", "differing_copies", True)] * 2
 
 
+def newest(lake: Lake, *rows: dict[str, object]) -> list[tuple[object, ...]]:
+    of = system(read={"key": ["NO"], "files": "*.csv", "whole": "all", "duplicates": "newest", "newest_by": "T"})
+    land(lake, of, pull_of(list(rows)))
+    return rows_of(lake, TABLE, "_key, XM")
+
+
+def test_of_differing_copies_the_newest_by_a_column_counts(lake):
+    """A code padded to another width is the same key."""
+    found = newest(lake, row(1, XM="旧", T="2024.05.06"), row(1, NO="1  ", XM="新", T="2026.03.02"), row(2, T="2026.01.01"))
+    assert found == [("1", "新"), ("2", "张2")]
+
+
+@pytest.mark.parametrize("times", [("2024.5.6", "2024.10.06"), ("06/05/2024", "02/03/2026"), ("2026.03.02", "2026.03.02"), (None, None)])
+def test_where_the_newest_cannot_be_told_all_are_held(lake, times):
+    assert newest(lake, row(1, XM="甲", T=times[0]), row(1, XM="乙", T=times[1]), row(2, T="2026.01.01")) == [("2", "张2")]
+    assert [r[0] for r in rows_of(lake, QUARANTINE, "reason")] == ["differing_copies"] * 2
+
+
 def test_a_held_row_that_is_mended_leaves_quarantine(lake):
     land(lake, system(), pull_of([row(1), row(1, XM="乙"), row(2)]))
     assert keys(lake) == ["2"]
