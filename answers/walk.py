@@ -23,6 +23,7 @@ from schemas.pull import Batch, Pull
 from warehouse import landing, made, normalise, quality, staging, suites
 from warehouse.lake import Lake, table
 from warehouse.sql import literal, quoted
+from warehouse.verdicts import Verdict
 
 if TYPE_CHECKING:
     from schemas.city import City
@@ -50,7 +51,7 @@ class Walk:
     columns: dict[str, str]  # as they are landed
     left_out: list[tuple[str, str, str]] = field(default_factory=list)  # key, reason, row: what landing held back
     rows: list[Row] = field(default_factory=list)
-    verdict: quality.Verdict | None = None
+    verdict: Verdict | None = None
 
 
 def walk(city: City, system: System, name: str, rows: int, *, plain: bool = False) -> Walk:

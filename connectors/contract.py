@@ -16,7 +16,7 @@ import pyarrow as pa
 from schemas.pull import REJECTS, Batch, Cursor, Pull
 from schemas.registration import Dataset
 
-__all__ = ["REJECTS", "Answer", "Batch", "Column", "Connector", "Cursor", "Finding", "Found", "Pull"]
+__all__ = ["REJECTS", "Batch", "Column", "Connector", "Cursor", "Finding", "Found", "Probed", "Pull"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Found:
     reading: Mapping[str, Any] = field(default_factory=dict)  # further words of `read:`, as they were found
 
 
-Answer = Literal["changed", "unchanged", "cannot tell"]
+Probed = Literal["changed", "unchanged", "cannot tell"]
 
 
 class Connector(Protocol):
@@ -62,7 +62,7 @@ class Connector(Protocol):
     def discover(self) -> list[Found]:
         """What is there."""
 
-    def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
+    def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         """Whether a pull would bring anything, without pulling."""
 
     def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:

@@ -20,7 +20,8 @@ from connectors.places import Outside, placed
 from schemas.documents import load, told
 from schemas.errors import NotNow, RegistrationError
 from schemas.home import home
-from schemas.reading import Connection, connection_of
+from schemas.kinds import connection_of
+from schemas.reading import Connection
 from schemas.registration import System
 from schemas.secrets import private, secret
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import emptied, moments, patched, replaced, said, stacked
 
 STEP = dt.timedelta(minutes=10)  # between two ticks
@@ -24,19 +24,19 @@ LATE = dt.timedelta(minutes=15)  # behind the tick that shows it, so before the 
 Rows = npt.NDArray[np.int64]
 
 
-def moment(city: City, n: int) -> dt.datetime:
+def moment(city: InventedCity, n: int) -> dt.datetime:
     """When the n-th tick happens, in Asia/Shanghai; tick 0 is the city as it was made."""
     return city.now + n * STEP
 
 
-def timed(rng: np.random.Generator, city: City, rows: int, days: float = 400) -> pa.Array:
+def timed(rng: np.random.Generator, city: InventedCity, rows: int, days: float = 400) -> pa.Array:
     """Update times; the newest is the city's own moment, so that a later late row is really late."""
     made = moments(rng, city.now, rows, days).to_numpy(zero_copy_only=False).copy()
     made[-1:] = np.datetime64(city.now, "us")
     return pa.array(made)
 
 
-def marked(rng: np.random.Generator, city: City, table: pa.Table) -> pa.Table:
+def marked(rng: np.random.Generator, city: InventedCity, table: pa.Table) -> pa.Table:
     """A front-end table: op_flag and op_time for each row, update_time the same."""
     times = timed(rng, city, table.num_rows)
     flags = pa.array(np.where(rng.random(table.num_rows) < 0.12, "U", "I").astype(object), pa.string())
@@ -58,7 +58,7 @@ def went(rng: np.random.Generator, table: pa.Table, key: str) -> pa.Table:
     return replaced(emptied(table, (key, "op_time")), op_flag="D", op_time=times)
 
 
-def stamped(city: City, n: int, table: pa.Table, flag: str, late: int = 0) -> pa.Table:
+def stamped(city: InventedCity, n: int, table: pa.Table, flag: str, late: int = 0) -> pa.Table:
     """Rows of the n-th tick for a front-end table; the last `late` of them come late."""
     times = np.full(table.num_rows, np.datetime64(moment(city, n), "us"))
     if late:
@@ -66,7 +66,9 @@ def stamped(city: City, n: int, table: pa.Table, flag: str, late: int = 0) -> pa
     return replaced(table, op_flag=flag, op_time=pa.array(times), update_time=pa.array(times))
 
 
-def restamped(city: City, n: int, table: pa.Table, rows: Rows, column: str = "update_time", late: int = 0, **columns: Any) -> pa.Table:
+def restamped(
+    city: InventedCity, n: int, table: pa.Table, rows: Rows, column: str = "update_time", late: int = 0, **columns: Any
+) -> pa.Table:
     """Those rows changed in place at the n-th tick, as a system with an update time does; the last `late` come late."""
     times = np.full(len(rows), np.datetime64(moment(city, n), "s"))
     if late:

@@ -29,7 +29,7 @@ FACTS = Path(__file__).parent / "facts"
 
 
 @dataclass(frozen=True)
-class City:
+class InventedCity:
     """What is true in the invented city; systems may say otherwise."""
 
     seed: int
@@ -42,7 +42,7 @@ class City:
     deaths: pa.Table  # resident (row of residents), death_date, cancel_date
 
     @classmethod
-    def make(cls, seed: int = SEED, scale: float = 0.01, today: dt.date = TODAY) -> City:
+    def make(cls, seed: int = SEED, scale: float = 0.01, today: dt.date = TODAY) -> InventedCity:
         """The city of that seed; `scale` 1 has 1,030,000 residents. Takes a few seconds at scale 1."""
         villages = _villages()
         workers = _workers(seed, villages, today)
@@ -61,9 +61,9 @@ class City:
 
 
 @lru_cache(maxsize=2)
-def made(seed: int = SEED, scale: float = 0.01) -> City:
+def made(seed: int = SEED, scale: float = 0.01) -> InventedCity:
     """The same city, made once a process."""
-    return City.make(seed, scale)
+    return InventedCity.make(seed, scale)
 
 
 def _rng(seed: int, name: str) -> np.random.Generator:

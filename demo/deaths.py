@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from demo.city import City
+from demo.city import InventedCity
 
 MONTHS = 12  # of payments kept, the city's present month included
 PER_TOWN = (3, 2, 4)  # people still paid, by the town's place in the list, over and over
@@ -25,7 +25,7 @@ def month_of(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     return dates.astype("datetime64[M]").astype(np.int64)
 
 
-def ages(city: City) -> npt.NDArray[np.float64]:
+def ages(city: InventedCity) -> npt.NDArray[np.float64]:
     born = city.residents["birth_date"].to_numpy()
     return np.asarray((np.datetime64(city.today, "D") - born).astype(np.int64) / 365.25)
 
@@ -52,7 +52,7 @@ def _chosen(held: _Held) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 class _Held:
     """A city that may stand in a cache: two of one seed and scale are the same."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: InventedCity) -> None:
         self.city = city
 
     def __eq__(self, other: object) -> bool:
@@ -62,7 +62,7 @@ class _Held:
         return hash((self.city.seed, self.city.scale))
 
 
-def still_paid(city: City) -> pa.Table:
+def still_paid(city: InventedCity) -> pa.Table:
     """resident, town_code, death_date, cancel_date, months: paid in each of the months after the one of the registration."""
     rows, _ = _chosen(_Held(city))
     months = np.arange(len(rows)) % 6 + 1
@@ -79,12 +79,12 @@ def still_paid(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def mistaken(city: City) -> npt.NDArray[np.int64]:
+def mistaken(city: InventedCity) -> npt.NDArray[np.int64]:
     """Residents whose death was registered and taken back."""
     return _chosen(_Held(city))[1]
 
 
-def registered(city: City) -> pa.Table:
+def registered(city: InventedCity) -> pa.Table:
     """resident, death_date, cancel_date of everybody the police count as dead, in the order of the register."""
     names = ["resident", "death_date", "cancel_date"]
     both = pa.concat_tables([city.deaths.select(names), still_paid(city).select(names)])

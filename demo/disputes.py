@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import days_before
 from demo.expected import PLANTED
 
@@ -20,15 +20,15 @@ PLAN = PLANTED["approvals/hotline/ticket"]
 KINDS = ("twice", "other_town", "long_ago", "consultation")
 
 
-def callers(city: City) -> Rows:
+def callers(city: InventedCity) -> Rows:
     return _grown(city, 0)
 
 
-def parties(city: City) -> Rows:
+def parties(city: InventedCity) -> Rows:
     return _grown(city, 1)
 
 
-def planted(city: City) -> pa.Table:
+def planted(city: InventedCity) -> pa.Table:
     """The cases: person (row of City.residents), kind, happened_on, town_code, called_on, called_town."""
     rng = city.rng("disputes")
     kinds = np.repeat(KINDS, [PLAN[k] for k in KINDS])
@@ -52,7 +52,7 @@ def planted(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def _grown(city: City, part: int) -> Rows:
+def _grown(city: InventedCity, part: int) -> Rows:
     born = city.residents["birth_date"].to_numpy()
     grown = born < np.datetime64(city.today, "D") - np.timedelta64(19 * 366, "D")
     return np.flatnonzero(grown & (np.arange(len(born)) % 3 == part))

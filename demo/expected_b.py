@@ -5,7 +5,7 @@ Each system plants exactly the defects named here; what depends on the city's si
 
 from __future__ import annotations
 
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import still_paid
 
 ALLOWANCE = 50  # yuan a month for ages 80 to 89; 100 from 90, 300 from 100
@@ -50,12 +50,12 @@ PLANTED: dict[str, dict[str, int]] = {
 }
 
 
-def suspected(city: City) -> dict[str, tuple[int, int]]:
+def suspected(city: InventedCity) -> dict[str, tuple[int, int]]:
     """Town -> people still paid after their death was registered, yuan a month. The same at every scale."""
     counted = still_paid(city).group_by("town_code").aggregate([("resident", "count")])
     return {row["town_code"]: (row["resident_count"], row["resident_count"] * ALLOWANCE) for row in counted.to_pylist()}
 
 
-def overpaid(city: City) -> int:
+def overpaid(city: InventedCity) -> int:
     """Yuan paid in the months after the registration, everybody together."""
     return int(still_paid(city)["months"].to_numpy().sum()) * ALLOWANCE

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import LATE, Rows, moment, timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import emptied, replaced, said, stacked
 
 
 @dataclass(frozen=True)
-class Marks:
+class MarkNames:
     """The names one system gives its change marks."""
 
     kind: str
@@ -26,7 +26,7 @@ class Marks:
     batch: str | None = None
     status: str | None = None  # the row status the hub writes back; 0 new, 1 taken
 
-    def on(self, rng: np.random.Generator, city: City, table: pa.Table) -> pa.Table:
+    def on(self, rng: np.random.Generator, city: InventedCity, table: pa.Table) -> pa.Table:
         """The rows with their marks: most inserted, some updated."""
         flags = np.where(rng.random(table.num_rows) < 0.12, "U", "I").astype(object)
         return self._with(table, pa.array(flags, pa.string()), timed(rng, city, table.num_rows))
@@ -37,14 +37,14 @@ class Marks:
         back = rng.integers(3, 90, len(rows)).astype("timedelta64[D]")
         return self._again(replaced(old, **columns), "I", pa.array(old[self.at].to_numpy() - back))
 
-    def went(self, rng: np.random.Generator, city: City, table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    def went(self, rng: np.random.Generator, city: InventedCity, table: pa.Table, key: tuple[str, ...]) -> pa.Table:
         """Deletions of those rows, an hour to two days after: the key and the marks, nothing else."""
         later = table[self.at].to_numpy() + rng.integers(1, 48, table.num_rows).astype("timedelta64[h]")
         times = np.minimum(later, np.datetime64(city.now, "us"))
         bare = emptied(table, (*key, *self.names))
         return self._again(bare, "D", pa.array(times))
 
-    def ticked(self, city: City, n: int, table: pa.Table, kind: str, late: int = 0) -> pa.Table:
+    def ticked(self, city: InventedCity, n: int, table: pa.Table, kind: str, late: int = 0) -> pa.Table:
         """The rows as the n-th tick brings them; the last `late` of them come late."""
         times = np.full(table.num_rows, np.datetime64(moment(city, n), "us"))
         if late:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.city import WORKERS, City
+from demo.city import WORKERS, InventedCity
 from demo.dirt import picked, stacked
 from demo.expected import FIGURES, PLANTED
 from demo.numbers import numbered
@@ -57,7 +57,7 @@ def workers(task: str) -> npt.NDArray[np.int64]:
     return np.arange(WORKERS)[TASKS[task]]
 
 
-def grids(city: City) -> pa.Table:
+def grids(city: InventedCity) -> pa.Table:
     """grid_code, grid_name, kind, village (where it lies, a row of City.villages), village_code (as on record), town_code; parents first."""
     rng = city.rng("grids")
     urban = city.villages["urban"].to_numpy()
@@ -81,7 +81,7 @@ def _ordinals(groups: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.arange(len(groups)) - np.repeat(starts, np.diff(np.r_[starts, len(groups)])) + 1
 
 
-def _in_villages(city: City, where: npt.NDArray[np.int64], kind: str) -> pa.Table:
+def _in_villages(city: InventedCity, where: npt.NDArray[np.int64], kind: str) -> pa.Table:
     place = city.villages.take(pa.array(where))
     code, name = place["code"].combine_chunks(), place["short_name"].combine_chunks()
     if kind == "parent":
@@ -93,7 +93,7 @@ def _in_villages(city: City, where: npt.NDArray[np.int64], kind: str) -> pa.Tabl
     return _table(codes, names, kind, pa.array(where, pa.int32()), code, place["town_code"].combine_chunks())
 
 
-def _special(city: City, rng: np.random.Generator) -> pa.Table:
+def _special(city: InventedCity, rng: np.random.Generator) -> pa.Table:
     """Schools, markets, hospitals: they lie in a town; for some a village is on record."""
     count = FIGURES["grids_special"]
     known = count - PLANTED["political_legal/grid/grid"]["no_village"]
@@ -129,7 +129,7 @@ def grid_of(rng: np.random.Generator, base: pa.Table, villages: Any) -> pa.Array
     return inside["grid_code"].combine_chunks().take(pa.array(first + rng.integers(0, 1 << 30, len(where)) % size))
 
 
-def organisations(city: City) -> pa.Table:
+def organisations(city: InventedCity) -> pa.Table:
     """code, name, kind, parent_code, village_code, grid_code, secretary (row of City.workers).
 
     Town committees, a branch for each village, groups in the grids, and households of members (known to the city only).
@@ -146,16 +146,16 @@ def organisations(city: City) -> pa.Table:
     return stacked(branches, _below(rng, city, inside, "grid_group"), _below(rng, city, inside, "member_household"))
 
 
-def _committee_codes(city: City) -> pa.Array:
+def _committee_codes(city: InventedCity) -> pa.Array:
     town = pc.index_in(city.villages["town_code"], city.towns["code"].combine_chunks())
     return numbered("994116", town.to_numpy() + 1, 2)
 
 
-def _branch_codes(city: City) -> pa.Array:
+def _branch_codes(city: InventedCity) -> pa.Array:
     return pc.binary_join_element_wise(_committee_codes(city), numbered("", np.arange(city.villages.num_rows) + 1, 4), "")
 
 
-def _below(rng: np.random.Generator, city: City, inside: pa.Table, kind: str) -> pa.Table:
+def _below(rng: np.random.Generator, city: InventedCity, inside: pa.Table, kind: str) -> pa.Table:
     """Groups, at most one a grid; households of members, any number a grid."""
     group = kind == "grid_group"
     count = FIGURES["grid_party_groups" if group else "party_households"]

@@ -46,7 +46,7 @@ _OWN_TABLES = (
 Fault = Literal["refuse", "lose receipt", "delay", "half"]
 
 
-class Refused(Exception):
+class BatchRefused(Exception):
     """A whole batch is refused."""
 
     def __init__(self, code: str, **facts: Any) -> None:
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Handled:
     batch: str
     status: str
     code: str
@@ -113,7 +113,7 @@ class Province:
 
     # working
 
-    def process(self) -> list[Answer]:
+    def process(self) -> list[Handled]:
         """Take or refuse every batch that is waiting, in order of resource and sequence."""
         if not sa.inspect(self.engine).has_table("exchange_batch"):
             return []
@@ -124,7 +124,7 @@ class Province:
         answers = [self._one(batch) for batch in waiting]
         return [a for a in answers if a]
 
-    def _one(self, name: str) -> Answer | None:
+    def _one(self, name: str) -> Handled | None:
         with self.engine.begin() as connection:
             lock = "" if self.sqlite else " FOR UPDATE"
             batch = connection.execute(sa.text(f"SELECT * FROM exchange_batch WHERE batch = :b{lock}"), {"b": name}).one_or_none()
@@ -149,20 +149,20 @@ class Province:
             {"b": batch.batch, "n": max(1, batch.row_count // 2)},
         )
 
-    def _judged(self, connection: sa.Connection, batch: Any) -> Answer:
+    def _judged(self, connection: sa.Connection, batch: Any) -> Handled:
         if told := self._faulty(connection, "refuse", batch.resource):
-            return self._mark(connection, batch, Answer(batch.batch, REFUSED, told.code, told.text))
+            return self._mark(connection, batch, Handled(batch.batch, REFUSED, told.code, told.text))
         point = connection.begin_nested()
         try:
             self._check(connection, batch)
             self._take(connection, batch)
-        except Refused as refused:
+        except BatchRefused as refused:
             point.rollback()
-            return self._mark(connection, batch, Answer(batch.batch, REFUSED, refused.code, refused.text))
+            return self._mark(connection, batch, Handled(batch.batch, REFUSED, refused.code, refused.text))
         point.commit()
-        return self._mark(connection, batch, Answer(batch.batch, TAKEN, "0", f"已入库 {batch.row_count} 行"))
+        return self._mark(connection, batch, Handled(batch.batch, TAKEN, "0", f"已入库 {batch.row_count} 行"))
 
-    def _mark(self, connection: sa.Connection, batch: Any, answer: Answer) -> Answer:
+    def _mark(self, connection: sa.Connection, batch: Any, answer: Handled) -> Handled:
         """Row status and batch status go back to the sender; a refused number stays used."""
         with_rows = sa.inspect(connection).has_table(_exchange(batch.resource))
         if with_rows:
@@ -193,11 +193,11 @@ class Province:
         seen, taken = self._sequence(connection, batch.resource)
         full = batch.kind == "full"
         if batch.sequence <= seen or (batch.kind == "changes" and batch.sequence != seen + 1):
-            raise Refused("E02", expected=seen + 1, found=batch.sequence)
+            raise BatchRefused("E02", expected=seen + 1, found=batch.sequence)
         if batch.kind == "notice":
             return self._check_notice(connection, batch)
         if not full and batch.previous != taken:
-            raise Refused("E07", expected=taken, found=batch.previous)
+            raise BatchRefused("E07", expected=taken, found=batch.previous)
         self._check_columns(connection, batch)
         rows = f'"{_exchange(batch.resource)}" WHERE batch = :b'
         count, keys, odd = connection.execute(
@@ -205,14 +205,14 @@ class Province:
             {"b": batch.batch},
         ).one()
         if count != batch.row_count or count != batch.inserted + batch.updated + batch.deleted:
-            raise Refused("E03", expected=batch.row_count, found=count)
+            raise BatchRefused("E03", expected=batch.row_count, found=count)
         if odd:
-            raise Refused("E09", found=odd)
+            raise BatchRefused("E09", found=odd)
         if keys != count:
-            raise Refused("E05", found=count - keys)
+            raise BatchRefused("E05", found=count - keys)
         hashed = self._row_hash(connection, _exchange(batch.resource), json.loads(batch.columns))
         if self._digest(connection, f"op_type || {hashed}", rows, {"b": batch.batch}) != batch.sha256:
-            raise Refused("E04")
+            raise BatchRefused("E04")
         if not full:
             self._check_changes(connection, batch)
         return None
@@ -221,25 +221,25 @@ class Province:
         """A notice takes a resource back: it has no rows, and its catalogue entry says so."""
         found = connection.execute(sa.text("SELECT entry FROM exchange_catalogue WHERE resource = :r"), {"r": batch.resource}).scalar()
         if found is None or json.loads(found).get("目录状态") != "已撤销" or batch.row_count or batch.total:
-            raise Refused("E01", detail="撤销通知与目录状态不符")
+            raise BatchRefused("E01", detail="撤销通知与目录状态不符")
 
     def _check_columns(self, connection: sa.Connection, batch: Any) -> None:
         """The table has exactly the items of the catalogue entry beside its own columns."""
         found = connection.execute(sa.text("SELECT entry FROM exchange_catalogue WHERE resource = :r"), {"r": batch.resource}).scalar()
         if found is None:
-            raise Refused("E01", detail=f"资源 {batch.resource} 没有目录")
+            raise BatchRefused("E01", detail=f"资源 {batch.resource} 没有目录")
         entry = json.loads(found)
         items = [item["字段"] for item in entry["信息项信息"]]
         if entry["信息资源代码"] != batch.resource or not entry["信息资源名称"]:
-            raise Refused("E01", detail="信息资源代码或名称与批次不符")
+            raise BatchRefused("E01", detail="信息资源代码或名称与批次不符")
         have = [c["name"] for c in sa.inspect(connection).get_columns(_exchange(batch.resource))]
         if json.loads(batch.columns) != items or set(have) != {*OWN, *items}:
-            raise Refused("E01", detail="数据列与目录信息项不一致")
+            raise BatchRefused("E01", detail="数据列与目录信息项不一致")
 
     def _check_changes(self, connection: sa.Connection, batch: Any) -> None:
         """An I is new here, a U or D is known here."""
         if not sa.inspect(connection).has_table(_taken(batch.resource)):
-            raise Refused("E07", expected=0, found=batch.previous)
+            raise BatchRefused("E07", expected=0, found=batch.previous)
         known = f'EXISTS (SELECT 1 FROM "{_taken(batch.resource)}" t WHERE t.row_key = e.row_key)'
         twice, lost = connection.execute(
             sa.text(
@@ -249,7 +249,7 @@ class Province:
             {"b": batch.batch},
         ).one()
         if twice or lost:
-            raise Refused("E06", detail=f"{twice} 行新增已存在，{lost} 行修改或删除不存在")
+            raise BatchRefused("E06", detail=f"{twice} 行新增已存在，{lost} 行修改或删除不存在")
 
     def _take(self, connection: sa.Connection, batch: Any) -> None:
         """Bring the platform's own copy to where the batch says it is."""
@@ -273,7 +273,7 @@ class Province:
         )
         total = connection.execute(sa.text(f'SELECT count(*) FROM "{taken}"')).scalar()
         if total != batch.total:
-            raise Refused("E08", expected=batch.total, found=total)
+            raise BatchRefused("E08", expected=batch.total, found=total)
 
     def _create(self, connection: sa.Connection, taken: str, exchange: str, columns: list[str]) -> None:
         kinds = {c["name"]: c["type"].compile(self.engine.dialect) for c in sa.inspect(connection).get_columns(exchange)}
@@ -281,7 +281,7 @@ class Province:
         made = ", ".join(f'"{c}" {kinds[c]}{" PRIMARY KEY" if c == "row_key" else ""}' for c in columns)
         connection.execute(sa.text(f'CREATE TABLE "{taken}" ({made})'))
 
-    def _write_receipt(self, connection: sa.Connection, batch: Any, answer: Answer) -> None:
+    def _write_receipt(self, connection: sa.Connection, batch: Any, answer: Handled) -> None:
         taken = answer.status == TAKEN and batch.kind != "notice"
         table = f'"{_taken(batch.resource)}"'
         connection.execute(
@@ -388,7 +388,7 @@ def prepare(home: Path, url: str | None = None) -> Province:
     return province
 
 
-def process(home: Path) -> list[Answer]:
+def process(home: Path) -> list[Handled]:
     """Let the platform work through what is waiting."""
     province = Province(json.loads((home / "demo" / "province.json").read_text("utf-8"))["url"])
     try:

@@ -26,7 +26,7 @@ import pyarrow as pa
 from pyarrow import feather
 
 from demo import postgres
-from demo.city import SEED, City
+from demo.city import SEED, InventedCity
 from demo.connections import write
 from demo.serve_files import deliver
 from demo.sides import Side, folder, keep, note, noted, sides
@@ -172,7 +172,7 @@ def _where(server: postgres.Server | None) -> str:
 def _make(home: Path, wanted: dict[str, Any], server: postgres.Server | None, tell: Tell) -> dict[str, Any]:
     """The whole city, its tables loaded while the next system's are made."""
     keep(home)
-    city = City.make(wanted["seed"], wanted["scale"])
+    city = InventedCity.make(wanted["seed"], wanted["scale"])
     rows: dict[str, int] = {}
     keys: dict[str, dict[str, str]] = {}
     with ThreadPoolExecutor(1) as loader:

@@ -34,7 +34,7 @@ TOKEN_LIFE = 7_200  # seconds
 Query = dict[str, str]
 
 
-class Refused(Exception):
+class Denied(Exception):
     """What the vendor's programme says instead of data."""
 
     def __init__(self, code: int, message: str, status: int = HTTPStatus.OK) -> None:
@@ -79,9 +79,9 @@ class Interfaces:
         user = given.get("user") or given.get("username") or given.get("client_id")
         password = given.get("password") or given.get("client_secret")
         if self.faults.on("expired_password", side):
-            raise Refused(1004, "密码已过期，请联系系统管理员重置")
+            raise Denied(1004, "密码已过期，请联系系统管理员重置")
         if (user, password) != (known.get("user"), known.get("password")):
-            raise Refused(1003, "用户名或密码错误")
+            raise Denied(1003, "用户名或密码错误")
         token = secrets.token_urlsafe(24)
         with self.lock:
             self.tokens[token] = (side.code, time.monotonic() + TOKEN_LIFE)
@@ -96,15 +96,15 @@ class Interfaces:
         if auth == "api_key":
             given = headers.get(connection.options.get("header", "X-Api-Key"))
             if self.faults.on("expired_password", side):
-                raise Refused(403, "密钥已停用")
+                raise Denied(403, "密钥已停用")
             if given != known.get("api_key"):
-                raise Refused(403, "密钥无效")
+                raise Denied(403, "密钥无效")
             return
         bearer = str(headers.get(connection.options.get("header", "Authorization")) or "").removeprefix("Bearer ").strip()
         given = bearer or headers.get("X-Access-Token") or query.get("token")
         owner, until = self.tokens.get(str(given), ("", 0.0))
         if owner != side.code or until < time.monotonic() or self.faults.on("expired_password", side):
-            raise Refused(401, "令牌无效或已过期", HTTPStatus.UNAUTHORIZED)
+            raise Denied(401, "令牌无效或已过期", HTTPStatus.UNAUTHORIZED)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -148,13 +148,13 @@ class Handler(BaseHTTPRequestHandler):
                 return self._send(HTTPStatus.OK, _shaped(connection, {**self.interfaces.login(side, {**query, **posted, **basic})}))
             self.interfaces.admit(side, connection, self.headers, query)
             return self._list(side, connection, path, {**query, **posted})
-        except Refused as refused:
+        except Denied as refused:
             return self._send(refused.status, _error(connection, refused))
 
     def _list(self, side: Side, connection: Connection, path: str, query: Query) -> None:
         found = next(((n, d) for n, d in side.of("rest").items() if d.reading.path == path), None)
         if found is None:
-            raise Refused(404, "接口不存在", HTTPStatus.NOT_FOUND)
+            raise Denied(404, "接口不存在", HTTPStatus.NOT_FOUND)
         name, dataset = found
         fault = self.interfaces.faults.on
         if slow := fault("slow", side, name):
@@ -211,7 +211,7 @@ def _shaped(connection: Connection, body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _error(connection: Connection, refused: Refused) -> dict[str, Any]:
+def _error(connection: Connection, refused: Denied) -> dict[str, Any]:
     """The same shape saying no: HTTP 200 with the error inside, as the vendors do."""
     ok = connection.options.get("ok")
     body: dict[str, Any] = {"msg": refused.message, "message": refused.message}
@@ -274,7 +274,7 @@ def _after(
         try:
             last = int(base64.urlsafe_b64decode(cursor.encode()).decode())
         except ValueError:
-            raise Refused(400, "游标无效", HTTPStatus.BAD_REQUEST) from None
+            raise Denied(400, "游标无效", HTTPStatus.BAD_REQUEST) from None
     found = connection.execute(
         f'SELECT rowid AS "_place", * FROM "{name}" WHERE {told} AND rowid > ? ORDER BY rowid LIMIT ?', [*values, last, size]
     ).fetchall()
@@ -289,14 +289,14 @@ def _moment(text: str, form: str) -> str:
     try:
         return f"{dt.datetime.strptime(text, form):%Y-%m-%d %H:%M:%S}"
     except ValueError:
-        raise Refused(400, "时间参数格式错误", HTTPStatus.BAD_REQUEST) from None
+        raise Denied(400, "时间参数格式错误", HTTPStatus.BAD_REQUEST) from None
 
 
 def _number(text: str | None, otherwise: int) -> int:
     if text is None:
         return otherwise
     if not text.isdigit():
-        raise Refused(400, "分页参数错误", HTTPStatus.BAD_REQUEST)
+        raise Denied(400, "分页参数错误", HTTPStatus.BAD_REQUEST)
     return int(text)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from demo import faults, province
 from demo.page import Section
-from demo.story_telling import HEADS, Telling, mark, tick_mark
+from demo.story_telling import HEADS, Copy, Telling, mark, tick_mark
 from docking import packing
 from docking.resources import Resource, leaving
 from schemas.errors import HubError
@@ -19,20 +18,6 @@ if TYPE_CHECKING:
     from orchestration.routes import Hub
 
 PREFERRED = "political_legal_mediation__dispute"  # the resource whose batch is refused, if it is among those that are due
-
-
-@dataclass(frozen=True)
-class Copy:
-    """One resource on both sides: rows and a hash over all of them, each computed by its own side."""
-
-    resource: str
-    title: str
-    ours: tuple[int, str]
-    theirs: tuple[int, str]
-
-    @property
-    def equal(self) -> bool:
-        return self.ours == self.theirs
 
 
 def copies(telling: Telling) -> list[Copy]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.city import City, made
+from demo.city import InventedCity, made
 from demo.page import Section
 from demo.sides import noted
 from hub.progress import Told
@@ -20,11 +20,24 @@ from schemas.home import say
 from schemas.said import Said
 
 if TYPE_CHECKING:
-    from demo.story_province import Copy
     from orchestration.routes import Hub
     from warehouse.query import Answer
 
 GOOD, WARN, BAD = "good", "warn", "bad"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One resource on both sides: rows and a hash over all of them, each computed by its own side."""
+
+    resource: str
+    title: str
+    ours: tuple[int, str]
+    theirs: tuple[int, str]
+
+    @property
+    def equal(self) -> bool:
+        return self.ours == self.theirs
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class Telling:
         return int(noted(self.home, "city")["ticks"])
 
     @property
-    def invented(self) -> City:
+    def invented(self) -> InventedCity:
         return made(self.seed, self.scale)
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from demo.city import City, made
+from demo.city import InventedCity, made
 from demo.faults import lifted
 from demo.postgres import Server, name_of
 from demo.serve import current, outlet, remember, server_of, store
@@ -34,7 +34,7 @@ def tick(home: Path, times: int = 1) -> dict[str, dict[str, int]]:
     return written
 
 
-def _once(home: Path, city: City, server: Server | None, written: dict[str, dict[str, int]]) -> None:
+def _once(home: Path, city: InventedCity, server: Server | None, written: dict[str, dict[str, int]]) -> None:
     n = noted(home, "city")["ticks"] + 1
     for side in sides(home).values():
         before = current(home, side)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from docking.profile import CatalogueWords
-from docking.resources import Column, Resource, leaving
+from docking.resources import Resource, ResourceColumn, leaving
 from schemas.city import City
 
 SHARE_TYPES = {"unconditional": "无条件共享", "conditional": "有条件共享"}
@@ -78,7 +78,7 @@ def entry(city: City, resource: Resource, words: CatalogueWords = GUIDE) -> Entr
     }
 
 
-def _item(column: Column, words: CatalogueWords) -> dict[str, str]:
+def _item(column: ResourceColumn, words: CatalogueWords) -> dict[str, str]:
     return {
         "名称": column.title,
         "字段": column.name,

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from docking import cells
 from docking.canonical import digest, row_hash
-from docking.resources import Column, Resource
+from docking.resources import Resource, ResourceColumn
 from ledger.models import Delivery
 from warehouse.lake import table
 from warehouse.sql import columns, literal, quoted
@@ -186,14 +186,14 @@ def _state(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> 
     return (int(row[0]), row[1]) if row else None
 
 
-def schema_of(columns: Sequence[Column]) -> pa.Schema:
+def schema_of(columns: Sequence[ResourceColumn]) -> pa.Schema:
     own = [("op_type", pa.string()), ("op_time", pa.timestamp("us")), ("row_key", pa.string()), ("row_hash", pa.string())]
     return pa.schema([*own, *((c.name, _TYPES[c.sql_type]) for c in columns)])
 
 
 def write(
     con: duckdb.DuckDBPyConnection,
-    columns: Sequence[Column],
+    columns: Sequence[ResourceColumn],
     held: Contents,
     delivery: Delivery,
     void: list[int],
@@ -213,7 +213,7 @@ def write(
     _settle(folder.parent)
 
 
-def _rows(con: duckdb.DuckDBPyConnection, columns: Sequence[Column], held: Contents, path: Path) -> None:
+def _rows(con: duckdb.DuckDBPyConnection, columns: Sequence[ResourceColumn], held: Contents, path: Path) -> None:
     schema = schema_of(columns)
     names = ", ".join(quoted(c.name) for c in columns)
     select = f"SELECT op_type, {literal(held.changed_at)} AS op_time, row_key, row_hash, {names} FROM _package ORDER BY row_key"
@@ -226,7 +226,7 @@ def _rows(con: duckdb.DuckDBPyConnection, columns: Sequence[Column], held: Conte
         os.fsync(file.fileno())
 
 
-def _manifest(columns: Sequence[Column], held: Contents, delivery: Delivery, void: list[int], rows: Path) -> dict[str, Any]:
+def _manifest(columns: Sequence[ResourceColumn], held: Contents, delivery: Delivery, void: list[int], rows: Path) -> dict[str, Any]:
     with rows.open("rb") as file:
         file_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {

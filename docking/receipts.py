@@ -14,7 +14,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from docking.package import RECALLED
-from docking.platforms import Answer, Exchange
+from docking.platforms import Exchange, PlatformAnswer
 from docking.profile import refusal
 from docking.way import Way
 from ledger.models import Delivery, Receipt, Stray
@@ -58,7 +58,7 @@ def _overdue(delivery: Delivery, wait: dt.timedelta) -> bool:
     return dt.datetime.now(dt.UTC) - (delivery.sent_at or delivery.prepared_at) >= wait
 
 
-def _receipt(delivery: Delivery, answer: Answer) -> Receipt:
+def _receipt(delivery: Delivery, answer: PlatformAnswer) -> Receipt:
     return Receipt(
         delivery=delivery.id,
         number=answer.number,
@@ -72,7 +72,7 @@ def _receipt(delivery: Delivery, answer: Answer) -> Receipt:
     )
 
 
-def _stray(delivery: Delivery, answer: Answer) -> Stray:
+def _stray(delivery: Delivery, answer: PlatformAnswer) -> Stray:
     return Stray(
         delivery=delivery.id,
         number=answer.number,

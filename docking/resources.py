@@ -15,7 +15,7 @@ from schemas.errors import RegistrationError
 from schemas.permission import against_leaving
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, System
-from schemas.registration import Resource as Registered
+from schemas.registration import Sharing as Registered
 from warehouse import made
 from warehouse.masks import mask_sql, pseudonym_sql
 from warehouse.sql import quoted
@@ -24,7 +24,7 @@ OWN = ("batch", "op_type", "op_time", "row_key", "row_hash", "row_status")  # th
 
 
 @dataclass(frozen=True)
-class Column:
+class ResourceColumn:
     name: str
     title: str
     type: str  # as it leaves: a masked column is text
@@ -47,7 +47,7 @@ class Resource:
     dataset: Dataset
     table: str  # the dataset's table name
     record: Record
-    columns: tuple[Column, ...]
+    columns: tuple[ResourceColumn, ...]
     cells: Cells
 
     @property
@@ -107,7 +107,7 @@ def resource_of(city: City, system: System, name: str, dataset: Dataset, agreed:
             next_en="rename them in schemas/records",
         )
     columns = tuple(
-        Column(
+        ResourceColumn(
             name=field,
             title=spec.title,
             type=spec.type if spec.share == "plain" else "text",

@@ -56,11 +56,13 @@ def maintain(
 
 @app.command(help=say("数据湖概况：位置、版本、各站行数。", "Where the lake is, its version, rows at every station."))
 def info(as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出", "print JSON"))] = False) -> None:
+    from warehouse.sql import one
+
     with opening.lake_to_read() as lake:
         con = lake.cursor()
-        files = con.execute(
-            "SELECT count(*), coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0) FROM ducklake_table_info('lake')"
-        ).fetchone()
+        files = one(
+            con, "SELECT count(*), coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0) FROM ducklake_table_info('lake')"
+        )
         stations = con.execute(
             "SELECT schema_name, count(*), sum(estimated_size)::BIGINT FROM duckdb_tables() WHERE database_name = 'lake' GROUP BY ALL ORDER BY ALL"
         ).fetchall()

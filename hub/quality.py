@@ -94,8 +94,8 @@ def _mark(one: dict[str, Any]) -> tuple[str, str]:
 
 
 def _cells(one: dict[str, Any]) -> list[Any]:
-    from warehouse.findings import said
-    from warehouse.quality import Result
+
+    from warehouse.verdicts import Result
 
     result = Result.from_json(one)
     meta = result.expectation.get("meta", {})
@@ -103,7 +103,7 @@ def _cells(one: dict[str, Any]) -> list[Any]:
     counts = [screen.number(result.judged), screen.number(result.unexpected_count)] if result.observed is None else ["—", "—"]
     if result.verdict == "not checked":
         counts = ["—", "—"]
-    return [screen.cell(meta.get("field") or ""), str(meta.get("rule", "")), *counts, severity, screen.cell(say(*said(result)))]
+    return [screen.cell(meta.get("field") or ""), str(meta.get("rule", "")), *counts, severity, screen.cell(say(*result.said()))]
 
 
 _SEVERITIES = {"inform": ("提示", "inform"), "warn": ("警告", "warn"), "block": ("拦下", "block")}

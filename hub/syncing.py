@@ -29,7 +29,7 @@ Pattern = Annotated[
 
 
 @dataclass
-class Tally:
+class Summary:
     """What became of a whole command."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # by department/system/dataset
@@ -101,9 +101,9 @@ def accept(
     raise typer.Exit(tally.code)
 
 
-def _each(chosen: list[tuple[System, list[str]]], route: Callable[[System, list[str], Told], Synced]) -> Tally:
+def _each(chosen: list[tuple[System, list[str]]], route: Callable[[System, list[str], Told], Synced]) -> Summary:
     """One system after the other. What stops one is kept, and the next one begins."""
-    tally = Tally()
+    tally = Summary()
     with Told(sum(len(names) for _, names in chosen)) as told:
         for system, names in chosen:
             try:
@@ -118,7 +118,7 @@ def _each(chosen: list[tuple[System, list[str]]], route: Callable[[System, list[
     return tally
 
 
-def _report(tally: Tally) -> None:
+def _report(tally: Summary) -> None:
     numbers = [
         say(*t)
         for t in (
@@ -169,7 +169,7 @@ def _result(outcome: Outcome) -> str:
 
 
 def _checks(verdict: object) -> str:
-    from warehouse.quality import Verdict
+    from warehouse.verdicts import Verdict
 
     if not isinstance(verdict, Verdict):
         return "—"

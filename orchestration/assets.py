@@ -15,7 +15,7 @@ import dagster as dg
 
 from orchestration import metadata
 from orchestration.metadata import accepted, landed
-from orchestration.standing import Standing, standings
+from orchestration.standing import Newest, standings
 from orchestration.steps import Steps
 from schemas.city import City
 from schemas.errors import HubError
@@ -77,7 +77,7 @@ def _specs(system: System) -> Iterator[dg.AssetSpec]:
 
 
 def _told(
-    context: dg.AssetExecutionContext, city: City, system: System, name: str, stand: Standing, run: str, *, accept: bool
+    context: dg.AssetExecutionContext, city: City, system: System, name: str, stand: Newest, run: str, *, accept: bool
 ) -> Iterator[Event]:
     """What the lake now has of one dataset. Unchanged data are said again with the same version: somebody has looked."""
     land, standard = landed(system, name), accepted(system, name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.standing import Standing
+from orchestration.standing import Newest
 from schemas.city import City
 from schemas.errors import HubError
 from schemas.records import SQL_TYPES
@@ -33,7 +33,7 @@ def accepted(system: System, name: str) -> dg.AssetKey:
     return dg.AssetKey(["standard", system.code, name])
 
 
-def of_landing(system: System, name: str, standing: Standing) -> dict[str, Any]:
+def of_landing(system: System, name: str, standing: Newest) -> dict[str, Any]:
     row = standing.landed
     return {
         "dagster/row_count": int(row.get("rows") or 0),
@@ -45,7 +45,7 @@ def of_landing(system: System, name: str, standing: Standing) -> dict[str, Any]:
     }
 
 
-def of_standard(city: City, system: System, name: str, standing: Standing) -> dict[str, Any]:
+def of_standard(city: City, system: System, name: str, standing: Newest) -> dict[str, Any]:
     dataset = system.datasets[name]
     record = city.records[dataset.record or ""]
     row = standing.accepted
@@ -82,7 +82,7 @@ def shown(cursor: str | None) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def check(asset: dg.AssetKey, standing: Standing) -> dg.AssetCheckResult:
+def check(asset: dg.AssetKey, standing: Newest) -> dg.AssetCheckResult:
     """The last look at a dataset as one check: red when it warns or blocks, and when it could not be made."""
     if standing.finding is None:
         return dg.AssetCheckResult(

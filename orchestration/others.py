@@ -13,7 +13,7 @@ import dagster as dg
 from orchestration import metadata
 from orchestration.metadata import accepted, landed
 from orchestration.sensors import open_to_look
-from orchestration.standing import Standing, standings
+from orchestration.standing import Newest, standings
 from schemas.city import City
 from schemas.registration import System
 
@@ -42,7 +42,7 @@ def tell_what_others_did(city: City) -> dg.SensorDefinition:
     return look
 
 
-def _events(instance: dg.DagsterInstance, city: City, system: System, name: str, stand: Standing) -> Iterator[dg.AssetMaterialization]:
+def _events(instance: dg.DagsterInstance, city: City, system: System, name: str, stand: Newest) -> Iterator[dg.AssetMaterialization]:
     """What the instance's newest materialisations do not say already."""
     described = [(landed(system, name), f"landing-{stand.landed.get('state', 0)}", metadata.of_landing(system, name, stand))]
     if system.datasets[name].record and stand.accepted:

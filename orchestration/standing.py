@@ -15,7 +15,7 @@ from warehouse.sql import listed
 
 
 @dataclass(frozen=True)
-class Standing:
+class Newest:
     """The newest entry of each kind; a number of 0 means: never."""
 
     landed: dict[str, Any] = field(default_factory=dict)  # a row of hub.cursors
@@ -25,14 +25,14 @@ class Standing:
     blocking: bool = False
 
 
-def standings(lake: Lake, tables: Iterable[str]) -> dict[str, Standing]:
+def standings(lake: Lake, tables: Iterable[str]) -> dict[str, Newest]:
     names = list(tables)
     landed = _newest(lake, "hub.cursors", "dataset", names)
     accepted = _newest(lake, "hub.made", "name", names, "station = 'standard'")
     findings = _newest(lake, "hub.findings", "dataset", names, order="written_at")
     columns = _columns(lake, names)
     return {
-        name: Standing(
+        name: Newest(
             landed.get(name, {}),
             columns.get(name, {}),
             accepted.get(name, {}),

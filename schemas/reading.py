@@ -1,7 +1,4 @@
-"""How a system is reached and read: the words every kind has, and the way from what is written to the words of one kind.
-
-connection: {connector: files, …}, read: {…}, reading: {…}  ->  connectors/files/words.py  ->  Connection, Read
-"""
+"""The words that every connector kind has: how a system is reached, how its datasets are read. A kind adds its own (schemas.kinds)."""
 
 from __future__ import annotations
 
@@ -11,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.documents import Closed, unknown, validated, wrong
+from schemas.documents import Closed, wrong
 from schemas.forms import Duration, Name, Texts
-from schemas.kinds import Unread, kind, kinds
 
 
 class Connection(Closed):
@@ -33,26 +29,7 @@ class Connection(Closed):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"connector", "secret"})
 
 
-def connection_of(value: object, *, whole: bool = False, administrator: bool = False) -> object:
-    """The connection in the words of its kind. No mistake in it repeats a value: it might be a password.
-
-    A registration may leave every one of them to connections.yml; where it is used, it must be `whole`.
-    """
-    if not isinstance(value, dict):
-        return value
-    name = value.get("connector")
-    if not isinstance(name, str):
-        return validated(Connection, value, quiet=True)
-    found = kind(name)
-    if found is None:
-        known = list(kinds())
-        raise wrong(f"没有连接方式 {name}；有：{'、'.join(known)}", f"no connector {name}; there are: {', '.join(known)}", "connector")
-    if not whole and not set(value) - set(Connection.model_fields):
-        return validated(Connection, value, quiet=True)
-    return validated(found.connection, value, quiet=True, administrator=administrator)
-
-
-class Changes(Closed):
+class ChangeMarks(Closed):
     """前置库: a table that carries its own change marks."""
 
     kind: str  # the column that says what happened
@@ -111,7 +88,7 @@ class Read(Closed):
         return "", ""
 
     @property
-    def marks(self) -> Changes | None:
+    def marks(self) -> ChangeMarks | None:
         """The change marks its rows carry themselves."""
         return None
 
@@ -124,40 +101,3 @@ class Read(Closed):
         """The columns without which its rows cannot be told apart, ordered or chosen."""
         own = [c for c in (self.marks.kind, self.marks.at, self.marks.batch) if c] if self.marks else []
         return [*self.key, *(c for c in (self.cursor, self.newest_by) if c), *self.only, *self.deleted, *own]
-
-
-def read_of(value: object) -> object:
-    """The words of `read:` in those of its kind, with what it inherits."""
-    if not isinstance(value, Unread):
-        return value
-    if value.kind is None:  # the connection is told to be wrong already
-        return Read.model_construct()
-    model, said = value.kind.read, value.whole
-    usable = model.usable(said)
-    foreign = [w for w in said if w in model.model_fields and w not in usable]
-    if foreign:
-        raise unknown(foreign[0], sorted(usable), model.useless(foreign[0], said))
-    return validated(model, said)
-
-
-def towards_its_kind(dataset: Any, connections: Any, shared: Mapping[str, Any]) -> Any:
-    """The dataset, its `read:` marked with the kind of the connection it goes by."""
-    if not isinstance(dataset, dict) or not isinstance(dataset.get("read"), dict):
-        return dataset
-    words = dataset["read"]
-    via = words.get("via", shared.get("via", "main"))
-    way = connections.get(via) if isinstance(connections, dict) and isinstance(via, str) else None
-    name = way.get("connector") if isinstance(way, dict) else getattr(way, "connector", None)
-    return {**dataset, "read": Unread(kind(name) if isinstance(name, str) else None, words, shared)}
-
-
-def all_used(shared: Mapping[str, Any], reads: list[Unread]) -> None:
-    """Every word of `reading:` is one that at least one dataset can have. Raises ValidationError."""
-    known = {word for r in reads if r.kind for word in r.kind.read.usable({**shared, **r.words})}
-    for word in shared:
-        if known and word not in known:
-            raise wrong(
-                f"没有一个数据集用得到 reading.{word}；可用：{'、'.join(sorted(known))}",
-                f"no dataset has a use for reading.{word}; there are: {', '.join(sorted(known))}",
-                "reading", word,
-            )  # fmt: skip

@@ -14,9 +14,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, 
 
 from schemas.documents import Closed, Path_, wrong
 from schemas.forms import Duration, Name, Texts
-from schemas.kinds import Unread
+from schemas.kinds import Unread, all_used, connection_of, read_of, towards_its_kind
 from schemas.promises import Expect
-from schemas.reading import Connection, Read, all_used, connection_of, read_of, towards_its_kind
+from schemas.reading import Connection, Read
 
 SystemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*/[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 ResourceCode = Annotated[str, StringConstraints(pattern=r"^[123]\d{5}\d*/[0-9A-Za-z]+$")]  # 目录编制指南（试行）: 分类码/顺序码
@@ -100,7 +100,7 @@ class Limits(Closed):
         return max(dt.timedelta(minutes=lasts) - since, dt.timedelta(0))
 
 
-class Resource(Closed):
+class Sharing(Closed):
     """政务信息资源: the dataset's entry in the catalogue and its 共享类型 (条例 art. 14, 15)."""
 
     code: ResourceCode
@@ -110,7 +110,7 @@ class Resource(Closed):
     level: int = Field(default=2, ge=1, le=4)
 
     @model_validator(mode="after")
-    def _reasons(self) -> Resource:
+    def _reasons(self) -> Sharing:
         if self.share == "conditional" and not self.condition:
             raise ValueError("有条件共享须写明 condition（共享范围和用途）")
         if self.share == "none" and not self.basis:
@@ -158,7 +158,7 @@ class Dataset(Closed):
     inventory: str = ""  # its code in the city's own inventory
     record: Name | None = None  # the record type its rows become
     raw: str | None = None  # the reason it stays as it came
-    resource: Resource | None = None
+    resource: Sharing | None = None
     agreement: Literal["required"] | None = (
         None  # it enters nothing shared and leaves for no platform before an agreement is in the ledger (hub agree)
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import collections
+import graphlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,32 @@ def test_nothing_of_the_product_imports_the_demo():
     assert not [
         (m, n) for m, p in modules() if not m.startswith("demo") for n in imports(p) if n.split(".")[0] in ("demo", "tests", "benchmarks")
     ]
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import one another round in a circle, for types only too."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    known = dict(modules())
+    graph = {m: {n if n in known else n.rpartition(".")[0] for n in imports(p)} & known.keys() - {m} for m, p in known.items()}
+    assert circle(graph) == []
+    assert circle({**graph, "schemas.said": {"hub.cli"}})
+
+
+def test_a_class_name_has_one_meaning():
+    """Two classes of one name send a reader down the wrong path."""
+    where = collections.defaultdict(list)
+    for module, path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where[node.name].append(module)
+    assert {name: found for name, found in where.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,13 @@ import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from warehouse.expectations import ROWS, Compiled, relation
 from warehouse.sql import quoted
-
-if TYPE_CHECKING:
-    from warehouse.quality import Verdict
+from warehouse.verdicts import Verdict
 
 LARGE = 100_000  # rows from which carrying costs less than counting
 SMALL = 20  # a step is at most one row in so many
@@ -28,7 +26,7 @@ OLDEST = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Step:
+class Increment:
     """A small change to accepted rows. All three are SQL relations with `_key` and the record's fields."""
 
     stood: str  # every accepted row before
@@ -37,7 +35,7 @@ class Step:
 
 
 def carried(
-    con: duckdb.DuckDBPyConnection, asked: Collection[Compiled], suite: Mapping[str, Any], rows: str, step: Step, before: Verdict
+    con: duckdb.DuckDBPyConnection, asked: Collection[Compiled], suite: Mapping[str, Any], rows: str, step: Increment, before: Verdict
 ) -> dict[str, int] | None:
     """Every aggregate the expectations select, by its SQL; None when the last verdict does not tell enough.
 
@@ -85,7 +83,7 @@ def _counted(con: duckdb.DuckDBPyConnection, wanted: Iterable[str], source: str)
     return dict(zip(names, row, strict=True))
 
 
-def _repeats(con: duckdb.DuckDBPyConnection, column: str, suite: Mapping[str, Any], step: Step) -> bool:
+def _repeats(con: duckdb.DuckDBPyConnection, column: str, suite: Mapping[str, Any], step: Increment) -> bool:
     """Whether a value of the new versions stands twice now; that none did before is known."""
     x = quoted(column)
     gone, come = (relation(suite, part, column) for part in (step.gone, step.come))

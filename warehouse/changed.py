@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
-from warehouse.sql import literal, quoted
+from warehouse.sql import literal, number, quoted
 
 LISTED = 1_000  # so many keys are written into a query, where they prune what is read
 
@@ -42,9 +42,3 @@ def within(con: duckdb.DuckDBPyConnection, keys: str, column: str = "_id") -> st
         found = ", ".join(literal(k) for (k,) in con.execute(f"SELECT _id FROM {keys} WHERE _id IS NOT NULL").fetchall())
         return f"{quoted(column)} IN ({found or 'NULL'})"
     return f"{quoted(column)} IN (SELECT _id FROM {keys})"
-
-
-def number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    """The one number a query answers with."""
-    row = con.execute(sql).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0

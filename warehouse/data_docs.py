@@ -20,7 +20,7 @@ from typing import Any
 from schemas.errors import HubError
 from warehouse import offline_pages
 from warehouse.offline_pages import Page
-from warehouse.quality import Result, Verdict
+from warehouse.verdicts import Result, Verdict
 
 _COUNTS = ("element_count", "missing_count", "missing_percent", "unexpected_count", "unexpected_percent", "observed_value")
 _ALSO = ("unexpected_percent_total", "unexpected_percent_nonmissing")

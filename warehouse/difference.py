@@ -11,7 +11,7 @@ from schemas import names
 from schemas.registration import Dataset
 from warehouse import row_keys
 from warehouse.lake import table
-from warehouse.sql import columns, listed, literal, quoted
+from warehouse.sql import columns, listed, literal, number, one, quoted
 from warehouse.staging import Incoming
 
 _AT_ONCE = 2_000_000
@@ -22,8 +22,8 @@ def distinct_keys(con: duckdb.DuckDBPyConnection, relation: str, rows: int) -> i
     """How many different keys there are, counted in passes over their hashes, so that memory does not grow with the rows."""
     passes = rows // _AT_ONCE + 1
     if passes == 1:
-        return one(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation}")[0]
-    return sum(one(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation} WHERE hash(_key) % {passes} = {n}")[0] for n in range(passes))
+        return number(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation}")
+    return sum(number(con, f"SELECT count(DISTINCT hash(_key)) FROM {relation} WHERE hash(_key) % {passes} = {n}") for n in range(passes))
 
 
 def _order(dataset: Dataset) -> list[str]:
@@ -190,7 +190,7 @@ _LISTED = 1000
 
 def _is_small(con: duckdb.DuckDBPyConnection, keyed: str, landed_now: str) -> bool:
     rows, landed_rows = one(con, f"SELECT (SELECT count(*) FROM {keyed}), (SELECT count(*) FROM {landed_now})")
-    return rows * _SMALL < landed_rows
+    return bool(rows * _SMALL < landed_rows)
 
 
 def _newer(con: duckdb.DuckDBPyConnection, mark: str, gone: str, new: str, landed_now: str, here: str, there: str) -> str:
@@ -225,12 +225,6 @@ def _marked_rows(gone: str, new: str) -> str:
 
 def _kinds(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     return dict(con.execute(f"SELECT {KIND}, count(*) FROM read_parquet({literal(str(path))}) GROUP BY ALL").fetchall())
-
-
-def one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return tuple(row)
 
 
 def listing(values: frozenset[str]) -> str:

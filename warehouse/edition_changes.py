@@ -15,16 +15,16 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.changed import keys_since, number, within
-from warehouse.edition_columns import Column
+from warehouse.changed import keys_since, within
+from warehouse.edition_columns import EditionColumn
 from warehouse.lake import table
-from warehouse.sql import literal, quoted
+from warehouse.sql import literal, number, quoted
 
 MOST = 20  # more than one row in so many changed: the file is written whole
 
 
 @dataclass(frozen=True)
-class Base:
+class Former:
     """A finished file that the next one may be made of."""
 
     path: Path
@@ -52,7 +52,12 @@ def between(con: duckdb.DuckDBPyConnection, changed: Mapping[str, int] | None, s
 
 
 def apply(
-    con: duckdb.DuckDBPyConnection, building: Path, base: Base, plan: Mapping[str, list[Column]], steps: Mapping[str, str], version: int
+    con: duckdb.DuckDBPyConnection,
+    building: Path,
+    base: Former,
+    plan: Mapping[str, list[EditionColumn]],
+    steps: Mapping[str, str],
+    version: int,
 ) -> dict[str, int]:
     """Copy the file and bring it forward; returns the row count of every table."""
     shutil.copyfile(base.path, building)

@@ -28,7 +28,7 @@ _BY_TYPE: dict[str, Mask] = {"id_number": "id_number", "phone": "phone"}
 
 
 @dataclass(frozen=True)
-class Column:
+class EditionColumn:
     name: str
     title: str
     type: str  # of the record type's words, or pseudonym
@@ -41,33 +41,33 @@ def mask_of(field: RecordField | DerivedColumn) -> Mask | None:
     return field.mask or _BY_TYPE.get(field.type)
 
 
-def columns_of(record: Record, have: set[str]) -> list[Column]:
+def columns_of(record: Record, have: set[str]) -> list[EditionColumn]:
     """An edition's columns of a shared record whose lake table has the columns `have`."""
     fields = {n: f for n, f in record.fields.items() if f.level < 4 or mask_of(f) or f.share == "plain"}
     hidden = any(i not in fields or mask_of(fields[i]) for i in record.identity)
-    source = Column("_source", "来源数据集", "text", quoted("_source") if "_source" in have else "NULL::VARCHAR")
+    source = EditionColumn("_source", "来源数据集", "text", quoted("_source") if "_source" in have else "NULL::VARCHAR")
     return [_identity(hidden), *_columns(fields, have), source]
 
 
-def derived_columns(derived: Derived, have: set[str]) -> list[Column]:
+def derived_columns(derived: Derived, have: set[str]) -> list[EditionColumn]:
     hidden = any(mask_of(derived.columns[k]) for k in derived.key if k in derived.columns)
     return [_identity(hidden), *_columns(derived.columns, have)]
 
 
-def _identity(hidden: bool) -> Column:
+def _identity(hidden: bool) -> EditionColumn:
     """The row's own key; where it is made of a person's number, a pseudonym of it."""
     if hidden:
-        return Column("_id", "记录标识（假名）", "pseudonym", 'pseudonym("_id")')
-    return Column("_id", "记录标识", "text", quoted("_id"))
+        return EditionColumn("_id", "记录标识（假名）", "pseudonym", 'pseudonym("_id")')
+    return EditionColumn("_id", "记录标识", "text", quoted("_id"))
 
 
-def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: set[str]) -> list[Column]:
-    made: list[Column] = []
+def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: set[str]) -> list[EditionColumn]:
+    made: list[EditionColumn] = []
     for name, field in fields.items():
         mask, column = mask_of(field), quoted(name)
         if name not in have:  # described since the last publish
             made.append(
-                Column(
+                EditionColumn(
                     name,
                     field.title,
                     field.type,
@@ -77,11 +77,11 @@ def _columns(fields: dict[str, RecordField] | dict[str, DerivedColumn], have: se
             )
             continue
         if mask == "birth_date" and field.type == "date":  # still a date, so that ages can be computed
-            made.append(Column(name, f"{field.title}（只到年）", field.type, f"CAST(date_trunc('year', {column}) AS DATE)", mask))
+            made.append(EditionColumn(name, f"{field.title}（只到年）", field.type, f"CAST(date_trunc('year', {column}) AS DATE)", mask))
             continue
-        made.append(Column(name, field.title, field.type, mask_sql(mask, column) if mask else column, mask or "", field.codes))
+        made.append(EditionColumn(name, field.title, field.type, mask_sql(mask, column) if mask else column, mask or "", field.codes))
         if mask in IDENTIFIERS:
-            made.append(Column(f"{name}_pseudonym", f"{field.title}（假名）", "pseudonym", f"pseudonym({column})"))
+            made.append(EditionColumn(f"{name}_pseudonym", f"{field.title}（假名）", "pseudonym", f"pseudonym({column})"))
     return made
 
 
@@ -99,7 +99,7 @@ class Described:
     whole_at: dt.datetime  # when the file this one was brought forward from was written whole
 
 
-def describe(building: Path, city: City, plan: dict[str, list[Column]], sources: Sequence[Source], edition: Described) -> None:
+def describe(building: Path, city: City, plan: dict[str, list[EditionColumn]], sources: Sequence[Source], edition: Described) -> None:
     """Titles, code lists, sources and Chinese names, in a connection that has never seen the lake.
 
     A file that was brought forward has the names already: it means the same as the one it was copied from.
@@ -127,7 +127,7 @@ def describe(building: Path, city: City, plan: dict[str, list[Column]], sources:
         con.close()
 
 
-def _name(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[Column]], titles: dict[str, str]) -> None:
+def _name(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[EditionColumn]], titles: dict[str, str]) -> None:
     fields = [(n, c.name, c.title, c.type, c.masked) for n, columns in plan.items() for c in columns]
     codes = [(name, code, title) for name, entries in city.codes.items() for code, title in entries.items()]
     _table(con, "fields", "record VARCHAR, field VARCHAR, title VARCHAR, type VARCHAR, masked VARCHAR", fields)
@@ -150,7 +150,7 @@ def _comment(con: duckdb.DuckDBPyConnection, target: str, title: str) -> None:
     con.execute(f"COMMENT ON {target} IS {literal(title)}")
 
 
-def _views(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[Column]], titles: dict[str, str]) -> None:
+def _views(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[EditionColumn]], titles: dict[str, str]) -> None:
     """`中文.人口` with Chinese column names, codes as their words."""
     con.execute(f"CREATE SCHEMA {quoted(CHINESE)}")
     names = _distinct(titles.items())
@@ -162,7 +162,7 @@ def _views(con: duckdb.DuckDBPyConnection, city: City, plan: dict[str, list[Colu
         _comment(con, f"VIEW {view}", f"shared.{name}")
 
 
-def _word(city: City, column: Column) -> str:
+def _word(city: City, column: EditionColumn) -> str:
     """A code as its title; one that is not listed stays as it is."""
     listed = city.codes.get(column.codes or "", {})
     if not listed or column.masked:

@@ -35,8 +35,8 @@ from schemas.home import zone
 from schemas.records import Mask
 from warehouse import edition_changes as changes
 from warehouse import made
-from warehouse.edition_changes import Base
-from warehouse.edition_columns import Column, Described, columns_of, derived_columns, describe
+from warehouse.edition_changes import Former
+from warehouse.edition_columns import Described, EditionColumn, columns_of, derived_columns, describe
 from warehouse.keys import key
 from warehouse.lake import Lake, table
 from warehouse.masks import mask_sql, pseudonym_sql
@@ -143,7 +143,7 @@ def export(
         return edition
 
 
-def standing(home: Path, audience: str, means: str) -> Base | None:
+def standing(home: Path, audience: str, means: str) -> Former | None:
     """The current file, when the next edition may be made of it: of the same meaning, and written whole not long ago."""
     edition = current(home, audience)
     if edition is None:
@@ -155,7 +155,7 @@ def standing(home: Path, audience: str, means: str) -> Base | None:
         return None
     if row is None or row[1] != means or _now() - row[2] > WHOLE_EVERY:
         return None
-    return Base(edition.path, int(row[0]), row[2])
+    return Former(edition.path, int(row[0]), row[2])
 
 
 def _overdue(home: Path, audience: str) -> bool:
@@ -173,7 +173,7 @@ def _made_of(lake: Lake) -> dict[str, list[str]]:
     return {name: sorted(entry.made_from) for name, entry in made.newest(lake, "shared").items()}
 
 
-def _changed_tables(con: duckdb.DuckDBPyConnection, city: City, base: Base, states: dict[str, tuple[int, int]]) -> dict[str, int] | None:
+def _changed_tables(con: duckdb.DuckDBPyConnection, city: City, base: Former, states: dict[str, tuple[int, int]]) -> dict[str, int] | None:
     """{table: its rows} of those in another state than in the file; None when the file lacks a table, or its version is gone."""
     if not con.execute(f"SELECT 1 FROM ducklake_snapshots('lake') WHERE snapshot_id = {base.snapshot}").fetchone():
         return None
@@ -214,13 +214,13 @@ def _at(version: int | None) -> str:
     return "" if version is None else f" AT (VERSION => {version})"
 
 
-def _plan(con: duckdb.DuckDBPyConnection, city: City, name: str, version: int) -> list[Column]:
+def _plan(con: duckdb.DuckDBPyConnection, city: City, name: str, version: int) -> list[EditionColumn]:
     described = con.execute(f"FROM {table('shared', name)}{_at(version)} LIMIT 0").description or []
     have = {d[0] for d in described}
     return columns_of(city.records[name], have) if name in city.records else derived_columns(city.derived[name][0], have)
 
 
-def _copy(con: duckdb.DuckDBPyConnection, building: Path, plan: dict[str, list[Column]], version: int) -> dict[str, int]:
+def _copy(con: duckdb.DuckDBPyConnection, building: Path, plan: dict[str, list[EditionColumn]], version: int) -> dict[str, int]:
     """Write every table masked; returns its row counts."""
     con.execute(f"ATTACH {literal(str(building))} AS edition")
     con.execute("CREATE SCHEMA edition.shared")

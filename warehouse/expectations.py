@@ -27,7 +27,7 @@ NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "FL
 DAYS = ("DATE", "TIMESTAMP")
 
 
-class Refused(ValueError):
+class Uncompilable(ValueError):
     """The expectation cannot be compiled. `zh` and `en` say why."""
 
     def __init__(self, zh: str, en: str) -> None:
@@ -76,7 +76,7 @@ def _computed(spec: Mapping[str, Any]) -> str:
             return f"CASE WHEN {names[0]} IS NOT NULL THEN {id_number_ok(names[0])} END"
         case "uscc":
             return f"CASE WHEN {names[0]} IS NOT NULL THEN {uscc_ok(names[0])} END"
-    raise Refused(f"不会计算 {spec['as']}", f"cannot compute {spec['as']}")
+    raise Uncompilable(f"不会计算 {spec['as']}", f"cannot compute {spec['as']}")
 
 
 def resolved(suite: Mapping[str, Any], last_rows: int | None) -> list[Expectation]:
@@ -98,30 +98,30 @@ def resolved(suite: Mapping[str, Any], last_rows: int | None) -> list[Expectatio
 
 
 def compiled(expectation: Expectation, columns: Mapping[str, str] | None = None) -> Compiled:
-    """One expectation as SQL; `columns` gives SQL types where they are known. Raises Refused."""
+    """One expectation as SQL; `columns` gives SQL types where they are known. Raises Uncompilable."""
     kind, kwargs = expectation["type"], expectation["kwargs"]
     known = KINDS.get(kind)
     if known is None:
-        raise Refused(f"没有 {kind} 的编译规则", f"{kind} is not compiled")
+        raise Uncompilable(f"没有 {kind} 的编译规则", f"{kind} is not compiled")
     arguments, make = known
     if unknown := sorted(set(kwargs) - {*arguments, *(("column", "mostly") if kind != ROWS else ())}):
-        raise Refused(f"{kind} 不支持参数 {'、'.join(unknown)}", f"{kind} does not take {', '.join(unknown)}")
+        raise Uncompilable(f"{kind} 不支持参数 {'、'.join(unknown)}", f"{kind} does not take {', '.join(unknown)}")
     mostly = kwargs.get("mostly", 1)
     if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 <= mostly <= 1:
-        raise Refused("mostly 应在 0 与 100% 之间", "mostly is between 0 and 100%")
+        raise Uncompilable("mostly 应在 0 与 100% 之间", "mostly is between 0 and 100%")
     if kind == ROWS:
         return make(expectation, "", "")
     if "column" not in kwargs:
-        raise Refused(f"{kind} 缺少 column", f"{kind} needs a column")
+        raise Uncompilable(f"{kind} 缺少 column", f"{kind} needs a column")
     if columns and kwargs["column"] not in columns:
-        raise Refused(f"没有列 {kwargs['column']}", f"there is no column {kwargs['column']}")
+        raise Uncompilable(f"没有列 {kwargs['column']}", f"there is no column {kwargs['column']}")
     return make(expectation, quoted(kwargs["column"]), (columns or {}).get(kwargs["column"], ""))
 
 
 def _row_count(e: Expectation, _: str, __: str) -> Compiled:
     bounds = _bounds(e["kwargs"], "BIGINT")
     if not all(isinstance(b, int) for b in bounds.values()):
-        raise Refused("行数界限须为整数", "bounds of a row count are whole numbers")
+        raise Uncompilable("行数界限须为整数", "bounds of a row count are whole numbers")
     return Compiled(e)
 
 
@@ -141,7 +141,7 @@ def _values(e: Expectation, x: str, condition: str) -> Compiled:
 def _in_set(e: Expectation, x: str, kind: str) -> Compiled:
     values = e["kwargs"].get("value_set")
     if not values:
-        raise Refused("value_set 为空", "value_set is empty")
+        raise Uncompilable("value_set 为空", "value_set is empty")
     for value in values:
         _fits(value, kind)
     return _values(e, x, f"{x} NOT IN {listed(_plain(v) for v in values)}")
@@ -156,9 +156,9 @@ def _between(e: Expectation, x: str, kind: str) -> Compiled:
 def _regex(e: Expectation, x: str, _: str) -> Compiled:
     pattern = e["kwargs"].get("regex")
     if not isinstance(pattern, str):
-        raise Refused("缺少 regex", "regex is missing")
+        raise Uncompilable("缺少 regex", "regex is missing")
     if problem := _not_re2(pattern):
-        raise Refused(f"正则表达式不可用（不支持前后断言和反向引用）：{problem}", f"the pattern cannot be used (RE2: {problem})")
+        raise Uncompilable(f"正则表达式不可用（不支持前后断言和反向引用）：{problem}", f"the pattern cannot be used (RE2: {problem})")
     return _values(e, x, f"NOT regexp_matches({x}::VARCHAR, {literal(pattern)})")
 
 
@@ -176,15 +176,15 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable[[Expectation, str, str], Compil
 def _bounds(kwargs: Mapping[str, Any], kind: str) -> dict[str, Any]:
     bounds = {side: kwargs[side] for side in ("min_value", "max_value") if kwargs.get(side) is not None}
     if not bounds:
-        raise Refused("须写明 min 或 max", "needs min or max")
+        raise Uncompilable("须写明 min 或 max", "needs min or max")
     for bound in bounds.values():
         if kind in ("BOOLEAN", "VARCHAR"):
-            raise Refused("文本和是非值没有范围", "text and booleans have no range")
+            raise Uncompilable("文本和是非值没有范围", "text and booleans have no range")
         if isinstance(bound, bool) or (isinstance(bound, str) and not _day(bound)):
-            raise Refused(f"界限 {bound!r} 既不是数也不是日期", f"the bound {bound!r} is neither a number nor a date")
+            raise Uncompilable(f"界限 {bound!r} 既不是数也不是日期", f"the bound {bound!r} is neither a number nor a date")
         _fits(bound, kind)
     if len({len(b) > len("2024-02-29") if isinstance(b, str) else None for b in bounds.values()}) > 1:
-        raise Refused("两个界限须同为数、日期或时刻", "both bounds are numbers, or days, or moments")
+        raise Uncompilable("两个界限须同为数、日期或时刻", "both bounds are numbers, or days, or moments")
     return bounds
 
 
@@ -192,11 +192,11 @@ def _fits(value: Any, kind: str) -> None:
     """Refuse a value that would be cast, rounded or compared as another type than the column's."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number and not isinstance(value, str | bool):
-        raise Refused(f"值 {value!r} 的类型不可用", f"a value of type {type(value).__name__} cannot be used")
+        raise Uncompilable(f"值 {value!r} 的类型不可用", f"a value of type {type(value).__name__} cannot be used")
     family, _, rest = kind.partition("(")
     scale = int(rest.rstrip(")").split(",")[1]) if family == "DECIMAL" and "," in rest else 0
     if number and (not math.isfinite(value) or abs(value) >= EXACT // 10**scale):
-        raise Refused(
+        raise Uncompilable(
             f"{value} 过大（自 2^53 起无法精确比较）；标识号码请用文本", f"{value} is too large to be compared exactly (2^53 and beyond)"
         )
     expected = (
@@ -207,7 +207,7 @@ def _fits(value: Any, kind: str) -> None:
         else True
     )  # fmt: skip
     if not expected:
-        raise Refused(f"值 {value!r} 与列类型 {kind} 不符", f"{value!r} does not fit a column of type {kind}")
+        raise Uncompilable(f"值 {value!r} 与列类型 {kind} 不符", f"{value!r} does not fit a column of type {kind}")
 
 
 def _day(text: str) -> bool:

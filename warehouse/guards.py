@@ -26,8 +26,8 @@ from schemas.registration import Dataset
 from warehouse.expectations import ROWS
 from warehouse.lake import Lake, table
 from warehouse.normalise import Candidate
-from warehouse.quality import Result
 from warehouse.sql import literal, quoted
+from warehouse.verdicts import Result
 
 SMALL = 50  # rows up to which any share may change
 FEW = 5  # values emptied that block nothing

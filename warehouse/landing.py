@@ -22,9 +22,9 @@ from schemas.errors import Moved, SourceChanged
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
 from warehouse import row_keys
-from warehouse.difference import KIND, difference, distinct_keys, listing, one, sift
+from warehouse.difference import KIND, difference, distinct_keys, listing, sift
 from warehouse.lake import Lake, table
-from warehouse.sql import listed, literal, quoted
+from warehouse.sql import listed, literal, one, quoted
 from warehouse.staging import Incoming
 
 QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,

@@ -20,12 +20,12 @@ from schemas.errors import RegistrationError
 from schemas.records import SQL_TYPES, Record
 from schemas.registration import Dataset, FieldMap, System
 from warehouse import made, row_keys
-from warehouse.carried import LARGE, SMALL, Step
+from warehouse.carried import LARGE, SMALL, Increment
 from warehouse.conversions import WORDS, Asked, Word, text_of
 from warehouse.difference import row_text
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, literal, quoted
+from warehouse.sql import columns, literal, one, quoted
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Candidate:
     rows: Path  # one row a changed key: fields, and what failed
     changes: str  # SQL for the rows that change in standard.<table>, with `_number` and `_kind`: I, U or D
     relation: str  # SQL for the whole of standard.<table> as it would be
-    step: Step | None  # how it differs from what is accepted, where that is little
+    step: Increment | None  # how it differs from what is accepted, where that is little
     examined: int
     inserted: int
     updated: int
@@ -225,10 +225,11 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
     fields = columns(record.fields)
     step = None if everything else _step(con, standard, good, fields, before.rows, code, removed, folder)
-    examined, held, findings = con.execute(
+    examined, held, findings = one(
+        con,
         f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
-        f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}"
-    ).fetchone()
+        f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}",
+    )
     if before.rows:
         accepted = step.gone if step else standard
         dead = f"SELECT _key FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
@@ -264,7 +265,7 @@ def _deleted_since(con: duckdb.DuckDBPyConnection, code: str, number: int) -> bo
 
 def _step(
     con: duckdb.DuckDBPyConnection, standard: str, good: str, fields: str, rows: int, code: str, removed: bool, folder: Path
-) -> Step | None:
+) -> Increment | None:
     """The accepted versions of the few rows that come, and of those that are gone from landing, taken out in one look."""
     few = con.execute(f"SELECT count(*) * {SMALL} < {rows} FROM {good}").fetchone()
     if rows < LARGE or not few or not few[0]:
@@ -273,7 +274,9 @@ def _step(
     away = f"UNION ALL SELECT _key, {fields} FROM {standard} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
     stood = f"SELECT _key, {fields} FROM {standard} WHERE _key IN (SELECT _key FROM {good}) {away}"
     con.execute(f"COPY ({stood}) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
-    return Step(f"(SELECT _key, {fields} FROM {standard})", f"read_parquet({literal(str(path))})", f"(SELECT _key, {fields} FROM {good})")
+    return Increment(
+        f"(SELECT _key, {fields} FROM {standard})", f"read_parquet({literal(str(path))})", f"(SELECT _key, {fields} FROM {good})"
+    )
 
 
 def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, dead: str, path: Path, landing: int) -> str:

@@ -9,154 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 
-from warehouse.carried import Step, carried
-from warehouse.expectations import ROWS, Compiled, Expectation, Refused, compiled, relation, resolved
-from warehouse.findings import said
+from warehouse.carried import Increment, carried
+from warehouse.expectations import ROWS, Compiled, Uncompilable, compiled, relation, resolved
 from warehouse.sql import listed, literal, quoted
+from warehouse.verdicts import Result, Verdict
 
 SAMPLES = 5
-_NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _TELLING = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)  # these name columns, never values
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one expectation found."""
-
-    expectation: Expectation
-    verdict: Literal[True, False, "not checked"]
-    element_count: int = 0
-    missing_count: int = 0
-    unexpected_count: int = 0
-    observed: int | None = None  # the row count, where that is what was asked
-    samples: tuple[dict[str, Any], ...] = ()  # a few unexpected rows: their key, where there is one, and the value
-    reason: str = ""  # why it was not checked
-
-    @property
-    def severity(self) -> str:
-        return str(self.expectation.get("meta", {}).get("severity", "warn"))
-
-    @property
-    def judged(self) -> int:
-        return self.element_count - self.missing_count
-
-    def said(self) -> tuple[str, str]:
-        """The finding for a person, Chinese and English; counts only, no values of rows."""
-        return said(self)
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Result:
-        """What `as_json` wrote."""
-        detail, raised = kept["result"], kept["exception_info"]["raised_exception"]
-        observed = detail.get("observed_value")
-        return cls(
-            kept["expectation_config"],
-            "not checked" if raised else bool(kept["success"]),
-            observed if observed is not None else detail.get("element_count", 0),
-            detail.get("missing_count", 0),
-            detail.get("unexpected_count", 0),
-            observed,
-            tuple(detail.get("partial_unexpected_index_list", ())),
-            kept["exception_info"]["exception_message"] or "",
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        unchecked = self.verdict == "not checked"
-        return {
-            "success": self.verdict is True,
-            "expectation_config": self.expectation,
-            "result": {} if unchecked else self._detail(),
-            "meta": {},
-            "exception_info": {
-                "raised_exception": unchecked,
-                "exception_message": self.reason if unchecked else None,
-                "exception_traceback": self.reason if unchecked else None,
-            },
-        }
-
-    def _detail(self) -> dict[str, Any]:
-        if self.observed is not None:
-            return {"observed_value": self.observed}
-        column = self.expectation["kwargs"]["column"]
-        return {
-            "element_count": self.element_count,
-            "missing_count": self.missing_count,
-            "missing_percent": _percent(self.missing_count, self.element_count),
-            "unexpected_count": self.unexpected_count,
-            "unexpected_percent": _percent(self.unexpected_count, self.judged),
-            "unexpected_percent_total": _percent(self.unexpected_count, self.element_count),
-            "unexpected_percent_nonmissing": _percent(self.unexpected_count, self.judged),
-            "partial_unexpected_list": [s[column] for s in self.samples],
-            "partial_unexpected_index_list": list(self.samples),
-        }
-
-
-def _percent(part: int, whole: int) -> float | None:
-    return part / whole * 100 if whole else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a suite found."""
-
-    suite: str
-    results: list[Result]
-    counted_at: dt.datetime = _NEVER  # when every row was last read for it, UTC
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Verdict:
-        """What hub.findings keeps, for whoever shows it."""
-        said = kept["meta"].get("counted_at")
-        return cls(kept["suite_name"], [Result.from_json(r) for r in kept["results"]], dt.datetime.fromisoformat(said) if said else _NEVER)
-
-    def beside(self, more: Iterable[Result]) -> Verdict:
-        """With what else was found of the same rows."""
-        return replace(self, results=[*self.results, *more])
-
-    @property
-    def passed(self) -> bool:
-        return all(r.verdict is True for r in self.results)
-
-    @property
-    def blocking(self) -> bool:
-        return any(r.verdict is False and r.severity == "block" for r in self.results)
-
-    @property
-    def failed(self) -> list[Result]:
-        return [r for r in self.results if r.verdict is False]
-
-    @property
-    def unchecked(self) -> list[Result]:
-        return [r for r in self.results if r.verdict == "not checked"]
-
-    def as_json(self, run: str = "", at: dt.datetime | None = None) -> dict[str, Any]:
-        """In the shape of Great Expectations' ExpectationSuiteValidationResult."""
-        good = sum(r.verdict is True for r in self.results)
-        total = len(self.results)
-        return {
-            "success": self.passed,
-            "results": [r.as_json() for r in self.results],
-            "suite_name": self.suite,
-            "suite_parameters": {},
-            "statistics": {
-                "evaluated_expectations": total,
-                "successful_expectations": good,
-                "unsuccessful_expectations": total - good,
-                "success_percent": _percent(good, total),
-            },
-            "meta": {
-                "run_id": {"run_name": run, "run_time": (at or dt.datetime.now(dt.UTC)).isoformat()},
-                "unchecked_expectations": len(self.unchecked),
-                "blocking": self.blocking,
-                "counted_at": self.counted_at.isoformat(),
-            },
-        }
 
 
 def check(
@@ -165,7 +29,7 @@ def check(
     suite: Mapping[str, Any],
     *,
     last_rows: int | None,
-    step: Step | None = None,
+    step: Increment | None = None,
     before: Verdict | None = None,
 ) -> Verdict:
     """Every expectation of the suite against `rows`, any SQL relation: a table, a subquery in brackets, `read_parquet('…')`.
@@ -177,7 +41,7 @@ def check(
     for expectation in resolved(suite, last_rows):
         try:
             asked.append(compiled(expectation, columns))
-        except Refused as error:
+        except Uncompilable as error:
             asked.append(Result(expectation, "not checked", reason=error.en))
     counted_at = dt.datetime.now(dt.UTC)
     checkable = [one for one in asked if isinstance(one, Compiled)]

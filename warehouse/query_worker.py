@@ -78,7 +78,7 @@ SYSTEM_VIEWS = frozenset(
 COARSE = ("birth_date",)  # masks that make a value coarser, the same way for everybody: such values may be compared
 
 
-class Refused(Exception):
+class NotRun(Exception):
     """Why a statement is not run: a word for the caller, the name it is about, and what to use instead of it."""
 
     def __init__(self, reason: str, name: str = "", instead: str = "") -> None:
@@ -107,18 +107,18 @@ def opened(file: int, memory: int) -> Any:
 
 
 def judged(con: Any, sql: str) -> None:
-    """Raise Refused unless it is one SELECT over the edition."""
+    """Raise NotRun unless it is one SELECT over the edition."""
     import duckdb
 
     statements = con.extract_statements(sql)
     if len(statements) != 1:
-        raise Refused("several" if statements else "empty")
+        raise NotRun("several" if statements else "empty")
     if statements[0].type != duckdb.StatementType.SELECT:
-        raise Refused("not_select", statements[0].type.name)
+        raise NotRun("not_select", statements[0].type.name)
     text = "'" + sql.replace("'", "''") + "'"  # at the first parameter DuckDB imports pandas: 0.2 CPU s
     tree = json.loads(con.execute(f"SELECT json_serialize_sql({text})").fetchone()[0])
     if tree.get("error"):
-        raise Refused("not_select", sql.split(maxsplit=1)[0][:30].upper())
+        raise NotRun("not_select", sql.split(maxsplit=1)[0][:30].upper())
     internal = {r[0] for r in con.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()}
     for node in nodes(tree):
         called = str(node.get("function_name", "")).lower()
@@ -126,16 +126,16 @@ def judged(con: Any, sql: str) -> None:
         if node.get("type") == "TABLE_FUNCTION":
             function = str((node.get("function") or {}).get("function_name", "")).lower()
             if function not in TABLE_FUNCTIONS:
-                raise Refused("function", function)
+                raise NotRun("function", function)
         if called in FUNCTIONS_REFUSED:
-            raise Refused("function", called)
+            raise NotRun("function", called)
         if node.get("type") == "BASE_TABLE" and named in internal - SYSTEM_VIEWS:
-            raise Refused("function", named)
+            raise NotRun("function", named)
     compared(con, tree)
 
 
 def compared(con: Any, tree: Any) -> None:
-    """Raise Refused where masked values would be compared, with the pseudonym to use where there is one."""
+    """Raise NotRun where masked values would be compared, with the pseudonym to use where there is one."""
     masks = beside("query_masks")
     fields = con.execute("SELECT record, field, masked FROM shared.fields").fetchall()
     tables: dict[str, list[tuple[str, str]]] = {}
@@ -155,7 +155,7 @@ def compared(con: Any, tree: Any) -> None:
     except masks.Masked as error:
         record, _, field = error.column.partition(".")
         pseudonym = f"{field}_pseudonym"
-        raise Refused("masked", field, pseudonym if (record, pseudonym) in {(r, f) for r, f, _ in fields} else "") from None
+        raise NotRun("masked", field, pseudonym if (record, pseudonym) in {(r, f) for r, f, _ in fields} else "") from None
 
 
 def beside(name: str) -> Any:
@@ -221,7 +221,7 @@ def main() -> int:
         con = opened(asked["file"], asked["memory"])
         judged(con, asked["sql"])
         table, truncated = answer(con, asked["sql"], asked["rows"], asked["bytes"])
-    except Refused as error:
+    except NotRun as error:
         said = {"refused": error.reason, "name": error.name, "instead": error.instead}
     except RecursionError:
         said = {"refused": "deep"}

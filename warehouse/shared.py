@@ -18,11 +18,11 @@ import duckdb
 from schemas.city import City
 from schemas.records import SQL_TYPES, Derived, Record
 from warehouse import golden, made
-from warehouse.changed import keys_since, number, within
+from warehouse.changed import keys_since, within
 from warehouse.identity import contributors, key_of, key_of_derived, orders
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, listed, literal, quoted
+from warehouse.sql import columns, listed, literal, number, quoted
 
 LAYOUT = 2  # raise it when the same rows would make another shared table
 SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word

@@ -6,6 +6,9 @@ import datetime as dt
 import math
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
+
+import duckdb
 
 SEPARATOR = "chr(31)"  # U+001F between the parts of a key
 
@@ -49,3 +52,16 @@ def columns(names: Iterable[str]) -> str:
 def key_text(parts: Iterable[str]) -> str:
     """One text for a key of several columns; NULL when any of them is NULL."""
     return f" || {SEPARATOR} || ".join(f"CAST({p} AS VARCHAR)" for p in parts)
+
+
+def one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    """The one row a query answers with."""
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return row
+
+
+def number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """The one number a query answers with; NULL and no row are 0."""
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

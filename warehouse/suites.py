@@ -19,7 +19,7 @@ from schemas.errors import RegistrationError
 from schemas.forms import Severity
 from schemas.records import SQL_TYPES, Record, Rule
 from schemas.registration import Dataset, System
-from warehouse.expectations import ROWS, Expectation, Refused, compiled, resolved
+from warehouse.expectations import ROWS, Expectation, Uncompilable, compiled, resolved
 
 SEVERITIES: dict[str, str] = {"inform": "info", "warn": "warning", "block": "critical"}  # Great Expectations' own words
 
@@ -39,7 +39,7 @@ def suite(city: City, system: System, dataset: str) -> dict[str, Any]:
     for expectation in resolved(found, 1):
         try:
             compiled(expectation, found["meta"]["columns"])
-        except Refused as error:
+        except Uncompilable as error:
             where = f"{system.path}/{dataset} {expectation['meta']['rule']} {expectation['meta'].get('field', '')}".strip()
             raise RegistrationError(f"{where}: {error.zh}", f"{where}: {error.en}") from None
     return found

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 from connectors.contract import Finding
 from connectors.database.dialects import path
 from connectors.database.marks import refusal
+from connectors.database.reach import Reach
 from connectors.database.session import Session
 from connectors.patience import within
 from connectors.wording import Who
 from schemas.errors import HubError
 
-if TYPE_CHECKING:
-    from connectors.database.reading import Database
-
 SKEW = dt.timedelta(minutes=2)
 
 
-def findings(database: Database) -> list[Finding]:
+def findings(database: Reach) -> list[Finding]:
     """Never raises for what the far side does wrong."""
     who = Who(database.system.path)
     wait = database.limits.timeout.total_seconds()
@@ -44,7 +41,7 @@ def findings(database: Database) -> list[Finding]:
         session.close()
 
 
-def _rights(database: Database, session: Session) -> list[Finding]:
+def _rights(database: Reach, session: Session) -> list[Finding]:
     found = []
     for name, dataset in database.system.datasets.items():
         read = dataset.read
@@ -74,7 +71,7 @@ def _rights(database: Database, session: Session) -> list[Finding]:
     return found
 
 
-def _clock(database: Database, session: Session) -> Finding:
+def _clock(database: Reach, session: Session) -> Finding:
     theirs = database.dialect.clock(session.connection)
     if theirs is None:
         return Finding("clock", None, "本地文件没有自己的时钟", "a local file has no clock of its own")
@@ -92,7 +89,7 @@ def _clock(database: Database, session: Session) -> Finding:
     )
 
 
-def _encoding(database: Database, session: Session) -> Finding:
+def _encoding(database: Reach, session: Session) -> Finding:
     word = database.dialect.encoding(session.connection)
     if word.upper() in ("SQL_ASCII", "LATIN1", "LATIN2"):
         return Finding(

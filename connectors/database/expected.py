@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from connectors.contract import Cursor
 from connectors.database.dialects import Dialect, Field, path, rows
-from schemas.reading import Changes
+from schemas.reading import ChangeMarks
 
 
 def first_incomplete(
-    dialect: Dialect, connection: sa.Connection, table: str, changes: Changes, at: Field, since: Cursor | None
+    dialect: Dialect, connection: sa.Connection, table: str, changes: ChangeMarks, at: Field, since: Cursor | None
 ) -> str | None:
     """The earliest time of a row in an incomplete batch; None when all are complete or nothing is promised.
 

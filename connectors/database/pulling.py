@@ -8,36 +8,24 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from connectors.contract import Answer, Batch, Cursor, Pull
+from connectors.contract import Batch, Cursor, Probed, Pull
 from connectors.database.dialects import Dialect, Field, path, rows
 from connectors.database.expected import first_incomplete
 from connectors.database.marks import refusal
+from connectors.database.reach import Reach, Reading
 from connectors.database.window import Window, all_of, earlier, written
 from connectors.patience import paced, steady, within
 from connectors.wording import Who, gone, senseless
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.registration import Dataset
 
-if TYPE_CHECKING:
-    from connectors.database.reading import Database
-
 BATCH = 100_000
 _AHEAD = dt.timedelta(days=1)  # a clock that jumped, or 9999-12-31 for "for ever"
-
-
-class Reading(Protocol):
-    """One read-only transaction, by either path."""
-
-    fast: bool
-
-    def one(self, sql: str) -> tuple[Any, ...]: ...
-    def stream(self, sql: str, fields: list[Field], size: int) -> Iterator[pa.RecordBatch]: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,7 @@ class Wanted:
     rows: int | None  # an estimate
 
 
-def wanted(database: Database, who: Who, dataset: Dataset, since: Cursor | None) -> Wanted:
+def wanted(database: Reach, who: Who, dataset: Dataset, since: Cursor | None) -> Wanted:
     """Look at the table and the clock; the connection is closed again."""
     session = database.session()
     try:
@@ -107,7 +95,7 @@ def _expected(dialect: Dialect, connection: sa.Connection, table: str, window: W
 
 
 def _window(
-    database: Database, who: Who, dataset: Dataset, field: Field, only: tuple[str, ...], since: Cursor | None, connection: sa.Connection
+    database: Reach, who: Who, dataset: Dataset, field: Field, only: tuple[str, ...], since: Cursor | None, connection: sa.Connection
 ) -> Window:
     read, dialect = dataset.reading, database.dialect
     assert read.table is not None
@@ -136,13 +124,13 @@ def _window(
     return Window(dialect, field, only, read.null_cursor == "read", last, lower, bound, before, ceiling)
 
 
-def _sample(database: Database, connection: sa.Connection, table: str, field: Field) -> str | None:
+def _sample(database: Reach, connection: sa.Connection, table: str, field: Field) -> str | None:
     column = database.dialect.quoted(field.name)
     found = rows(connection, f"SELECT {field.text} FROM {table} WHERE {column} = (SELECT max({column}) FROM {table})")
     return str(found[0][0]) if found else None
 
 
-def _no_table(database: Database, who: Who, connection: sa.Connection, table: str) -> SourceChanged:
+def _no_table(database: Reach, who: Who, connection: sa.Connection, table: str) -> SourceChanged:
     now = [name for name, _ in database.dialect.tables(connection)]
     near = [n for n in now if n.lower().rpartition(".")[2] == table.lower().rpartition(".")[2]]
     shown = near or now[:20]
@@ -155,7 +143,7 @@ def _no_table(database: Database, who: Who, connection: sa.Connection, table: st
     )
 
 
-def prepare(database: Database, who: Who, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any]) -> Pull:
+def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any]) -> Pull:
     """The pull, with its schema known and its transaction open."""
     wait = database.limits.timeout.total_seconds()
     ask = within(wait, lambda: wanted(database, who, dataset, since))
@@ -189,7 +177,7 @@ class Counted:
     odd: frozenset[str]  # columns with a value Arrow cannot carry
 
 
-def _look(database: Database, reading: Reading, ask: Wanted) -> Counted:
+def _look(database: Reach, reading: Reading, ask: Wanted) -> Counted:
     """One pass at the far side, in the transaction the rows will be read in."""
     dialect, window = database.dialect, ask.window
     odd = [f for f in ask.fields if f.odd]
@@ -216,7 +204,7 @@ class End:
 
 
 def _batches(
-    database: Database, who: Who, dataset: Dataset, reading: Reading, pull: Pull, sql: str, fields: list[Field],
+    database: Reach, who: Who, dataset: Dataset, reading: Reading, pull: Pull, sql: str, fields: list[Field],
     ask: Wanted, counted: Counted, since: Cursor | None, *, limited: bool,
 ) -> Iterator[Batch]:  # fmt: skip
     limits, end, seen = database.limits, End(since), 0
@@ -282,7 +270,7 @@ def _standing(one: Any, dataset: Dataset, ask: Wanted, value: str) -> dict[str, 
     return standing
 
 
-def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> Answer:
+def compare(database: Reach, who: Who, dataset: Dataset, since: Cursor) -> Probed:
     """Whether the far side stands as it did at that cursor."""
     ask = wanted(database, who, dataset, since)
     session = database.session()
@@ -298,7 +286,7 @@ def compare(database: Database, who: Who, dataset: Dataset, since: Cursor) -> An
         session.close()
 
 
-def keys_of(database: Database, who: Who, dataset: Dataset) -> pa.RecordBatchReader:
+def keys_of(database: Reach, who: Who, dataset: Dataset) -> pa.RecordBatchReader:
     """The key columns of every row there is, as a stream."""
     wait = database.limits.timeout.total_seconds()
     ask = within(wait, lambda: wanted(database, who, dataset, None))

@@ -1,73 +1,28 @@
 """Databases: PostgreSQL, MySQL/MariaDB, SQLite.
 
-    a table  ->  Arrow batches of one state of it, the next cursor
-
-Large reads go through DuckDB's scanner, small ones and slow far sides through SQLAlchemy; both run the same SQL.
+a table  ->  Arrow batches of one state of it, the next cursor
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.contract import Answer, Column, Cursor, Finding, Found, Pull
-from connectors.database import mysql, postgresql, sqlite
-from connectors.database.dialects import Dialect, Field
-from connectors.database.failures import translated
-from connectors.database.pulling import Reading, keys_of, prepare
+from connectors.contract import Column, Cursor, Finding, Found, Probed, Pull
+from connectors.database.checking import findings
+from connectors.database.dialects import Field
+from connectors.database.pulling import compare, keys_of, prepare
+from connectors.database.reach import Reach
 from connectors.database.receipts import write_receipts
-from connectors.database.scanner import Scanner
-from connectors.database.session import Session
-from connectors.database.words import DatabaseConnection
-from connectors.patience import Late, within
+from connectors.patience import within
 from connectors.wording import Who
-from schemas.registration import Dataset, System
-from schemas.secrets import Secret
-
-DIALECTS: dict[str, Dialect] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
-LARGE = 20_000  # rows from which loading a scanner costs less than building rows in Python
-SLOW = 20_000  # rows a second below which a far side is read through a cursor, never in one go
+from schemas.registration import Dataset
 
 
-class Database:
-    def __init__(self, options: DatabaseConnection, system: System, secret: Secret) -> None:
-        self.options, self.system, self.secret = options, system, secret
-        self.dialect = DIALECTS[options.dialect]
-        self.limits = system.limits
-        self._open: list[Reading] = []
-
-    @property
-    def place(self) -> str:
-        """Where it is, for messages."""
-        options = self.options
-        return options.file or f"{options.host or 'localhost'}:{options.port or '-'}/{options.database or ''}"
-
-    def session(self) -> Session:
-        return Session(self.dialect, self.options, self.secret, self.limits, self.system.timezone)
-
-    def reader(self, expected: int | None) -> Reading:
-        """The path that suits the size and what the far side can bear."""
-        slow = self.limits.rows_per_second
-        gentle = slow is not None and (slow < SLOW or self.dialect.name == "mysql")
-        fast = self.options.path == "fast" or (self.options.path is None and not gentle and (expected is None or expected >= LARGE))
-        reading: Reading = Scanner(self.dialect, self.options, self.secret, self.limits, self.system.timezone) if fast else self.session()
-        self._open.append(reading)
-        return reading
-
-    def hand_over(self, reading: Reading) -> None:
-        """From here on whoever streams from it closes it."""
-        if reading in self._open:
-            self._open.remove(reading)
-
-    def failure(self, error: BaseException, who: Who) -> BaseException:
-        return translated(error, who, self.place, self.secret)
-
+class Database(Reach):
     def check(self) -> list[Finding]:
-        from connectors.database.checking import findings
-
         return findings(self)
 
     def discover(self) -> list[Found]:
@@ -91,13 +46,11 @@ class Database:
         columns = tuple(Column(f.name, f.type, f.nullable, f.title) for f in fields)
         return Found(name, columns, tuple(f.name for f in fields if f.key), rows)
 
-    def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
+    def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         """Unchanged when the largest value, the rows near it and the rows without one are as they were."""
         if since is None or "value" not in since or not dataset.reading.incremental:
             return "cannot tell"
         who = Who.of(self.system, dataset)
-        from connectors.database.pulling import compare
-
         try:
             return within(self.limits.timeout.total_seconds(), lambda: compare(self, who, dataset, since))
         except Exception as error:  # noqa: BLE001 - translated
@@ -131,9 +84,3 @@ class Database:
             within(self.limits.timeout.total_seconds(), lambda: write_receipts(self, dataset, notes))
         except Exception as error:  # noqa: BLE001 - translated
             raise self.failure(error, who) from None
-
-    def close(self) -> None:
-        for reading in self._open:
-            with suppress(Late):  # a driver that hangs would hang while closing, too
-                within(2.0, reading.close)
-        self._open.clear()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from connectors.database.dialects import path, rows
+from connectors.database.reach import Reach
 from connectors.database.window import all_of
 from schemas.registration import Dataset
 
-if TYPE_CHECKING:
-    from connectors.database.reading import Database
 
-
-def write_receipts(database: Database, dataset: Dataset, notes: Mapping[str, Any]) -> None:
+def write_receipts(database: Reach, dataset: Dataset, notes: Mapping[str, Any]) -> None:
     """Rows of the landed window that are not marked yet; a second call finds none left.
 
     When the window holds more rows now than were read, one was committed late: nothing is marked, and the next sync,
@@ -50,7 +48,7 @@ def write_receipts(database: Database, dataset: Dataset, notes: Mapping[str, Any
         engine.dispose()
 
 
-def _writable(database: Database) -> dict[str, Any]:
+def _writable(database: Reach) -> dict[str, Any]:
     arguments = database.dialect.arguments(database.options, database.limits, database.system.timezone)
     if "options" in arguments:
         arguments["options"] = arguments["options"].replace("default_transaction_read_only=on", "default_transaction_read_only=off")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from connectors.places import Place
 from schemas.documents import Closed, wrong
 from schemas.kinds import Kind
-from schemas.reading import Changes, Connection, Read
+from schemas.reading import ChangeMarks, Connection, Read
 
 
 class DatabaseConnection(Connection):
@@ -32,10 +32,10 @@ class DatabaseRead(Read):
     """The words of `read:` for a database."""
 
     table: str  # a table or view; schema.table outside the connection's schema
-    changes: Changes | None = None
+    changes: ChangeMarks | None = None
 
     @property
-    def marks(self) -> Changes | None:
+    def marks(self) -> ChangeMarks | None:
         return self.changes
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.contract import Answer, Batch, Cursor, Finding, Found, Pull
+from connectors.contract import Batch, Cursor, Finding, Found, Probed, Pull
 from connectors.files.choosing import MOST, Seen, Unit, look, nothing, oldest_first, ours, written_at
 from connectors.files.finding import found
 from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
@@ -82,7 +82,7 @@ class Files:
         """Every pattern of readable files with its columns, all text, and how it is read."""
         return found(sorted(p for p in self.folder.glob("*") if ours(p, self.folder))[:MOST])
 
-    def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
+    def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         if since is None:
             return "cannot tell"
         seen = self._look(dataset, patient=False)

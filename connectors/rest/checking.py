@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Column, Finding, Found
 from connectors.rest.client import Client
 from connectors.rest.json import Number
-from connectors.rest.latest import Marks
+from connectors.rest.latest import MarkForm
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import keys_of, sorted_out
 from connectors.rest.words import NUMBER
@@ -78,7 +78,7 @@ def _window(client: Client, system: System, dataset: Dataset, every: Sheet) -> l
     if since is None or since.format == NUMBER or not every.rows:
         return []
     begin = dt.datetime.now(dt.UTC) + dt.timedelta(days=3650)
-    asked = Marks.of(since, ZoneInfo(system.timezone)).written(int(begin.timestamp()) * 1_000_000)
+    asked = MarkForm.of(since, ZoneInfo(system.timezone)).written(int(begin.timestamp()) * 1_000_000)
     if not _sample(client, system, dataset, {since.lower: asked}).rows:
         return []
     what = f"{Who.of(system, dataset)}.since"

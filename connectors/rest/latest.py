@@ -39,7 +39,7 @@ class Mixed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MarkForm:
     """How the marks of one interface are written and compared. Instants count microseconds since 1970 in UTC."""
 
     form: str
@@ -47,7 +47,7 @@ class Marks:
     asked_in: dt.tzinfo  # the zone in which the interface is asked
 
     @classmethod
-    def of(cls, since: Since | None, zone: ZoneInfo) -> Marks:
+    def of(cls, since: Since | None, zone: ZoneInfo) -> MarkForm:
         form = since.format if since else "%Y-%m-%d %H:%M:%S"
         asked = ZoneInfo(since.zone) if since and since.zone else dt.UTC if form.endswith("Z") and not form.endswith("%Z") else zone
         return cls(form, zone, asked)
@@ -129,7 +129,7 @@ def _micros(at: dt.datetime) -> int:
 class Latest:
     """The largest mark, and the rows of the window that the next read will see again."""
 
-    def __init__(self, marks: Marks, overlap: dt.timedelta, now: dt.datetime, before: str | None, names: Sequence[str]) -> None:
+    def __init__(self, marks: MarkForm, overlap: dt.timedelta, now: dt.datetime, before: str | None, names: Sequence[str]) -> None:
         self._marks = marks
         self._overlap = overlap // dt.timedelta(microseconds=1)
         self._ceiling = _micros(now + dt.timedelta(days=1))  # a value of the year 9999 must not end all reading

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from connectors.rest.client import Reply
 from connectors.rest.json import held
-from connectors.rest.words import Page
+from connectors.rest.words import Paging
 from connectors.wording import Who, senseless
 from schemas.errors import SourceChanged
 from schemas.reading import Read
@@ -38,7 +38,7 @@ class Sheet:
 
 def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int | None = None) -> Generator[Sheet, None, None]:
     """The whole list, piece by piece. Raises SourceChanged when a piece is shaped otherwise or the far side goes in circles."""
-    page: Page = read.page
+    page: Paging = read.page
     wanted = min(size or page.rows, page.rows)
     link = str(read.path)
     asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}
@@ -72,12 +72,12 @@ def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int 
     raise _circles(who, page, received)
 
 
-def _start(page: Page) -> int:
+def _start(page: Paging) -> int:
     """An offset counts from nought unless somebody says otherwise."""
     return 0 if page.kind == "offset" and "start" not in page.model_fields_set else page.start
 
 
-def _first(page: Page) -> dict[str, str]:
+def _first(page: Paging) -> dict[str, str]:
     return {page.number: str(_start(page))} if page.kind in ("page", "offset", "link") else {}
 
 
@@ -94,7 +94,7 @@ def _rows(who: Who, read: Read, reply: Reply) -> list[Any]:
     return found
 
 
-def _total(who: Who, page: Page, read: Read, reply: Reply) -> int | None:
+def _total(who: Who, page: Paging, read: Read, reply: Reply) -> int | None:
     if page.total is None:
         return None
     try:
@@ -108,7 +108,7 @@ def _total(who: Who, page: Page, read: Read, reply: Reply) -> int | None:
     raise _shape(who, page.total, "总数", "the total", [])
 
 
-def _following(who: Who, page: Page, reply: Reply) -> str | None:
+def _following(who: Who, page: Paging, reply: Reply) -> str | None:
     """The cursor or address of the next piece; absent, empty, null or false is the end."""
     if page.kind == "link" and page.next is None:
         return reply.following
@@ -125,7 +125,7 @@ def _following(who: Who, page: Page, reply: Reply) -> str | None:
     return urljoin(reply.url, found) if page.kind == "link" else str(found)
 
 
-def _is_address(page: Page, following: str) -> bool:
+def _is_address(page: Paging, following: str) -> bool:
     """Whether the next piece is asked for by its whole address, which holds every parameter."""
     return page.kind == "link" or following.startswith(("http://", "https://"))
 
@@ -139,7 +139,7 @@ def _shape(who: Who, path: str, zh: str, en: str, have: list[str]) -> SourceChan
     )
 
 
-def _circles(who: Who, page: Page, received: int) -> SourceChanged:
+def _circles(who: Who, page: Paging, received: int) -> SourceChanged:
     return SourceChanged(
         f"{who}: 接口重复给出同一页（已收 {received} 行），翻页参数 {page.number} 可能不起作用，或最后一页没有尽头",
         f"{who}: the interface gives the same page again (after {received} rows); its parameter {page.number} may have no effect, "

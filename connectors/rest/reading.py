@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.contract import Answer, Cursor, Finding, Found
+from connectors.contract import Cursor, Finding, Found, Probed
 from connectors.patience import paced
 from connectors.rest import checking
 from connectors.rest.client import Client
-from connectors.rest.latest import Latest, Marks, Mixed
+from connectors.rest.latest import Latest, MarkForm, Mixed
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import Tally, batch, column, keys_of, sorted_out
 from connectors.rest.words import RestConnection
@@ -78,7 +78,7 @@ class Rest:
     def close(self) -> None:
         self.client.close()
 
-    def probe(self, dataset: Dataset, since: Cursor | None) -> Answer:
+    def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         """One page of the window that was seen last time, compared with what it was then."""
         read = dataset.reading
         if not since or "seen" not in since or not read.since:
@@ -177,8 +177,8 @@ class Rest:
             window[read.since.upper] = marks.written(until // dt.timedelta(microseconds=1))
         return window
 
-    def _marks(self, read: Read) -> Marks:
-        return Marks.of(read.since, self.zone)
+    def _marks(self, read: Read) -> MarkForm:
+        return MarkForm.of(read.since, self.zone)
 
     def _now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)

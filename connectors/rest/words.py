@@ -67,7 +67,7 @@ def _port(parts: SplitResult) -> bool:
         return False
 
 
-class Page(Closed):
+class Paging(Closed):
     """How a REST interface hands out a long list."""
 
     kind: Literal["page", "offset", "cursor", "link", "none"] = "page"
@@ -106,7 +106,7 @@ class RestRead(Read):
 
     path: str  # below the connection's url
     rows: str = ""  # where the answer holds the list, for example data.list
-    page: Page = Page(kind="none")
+    page: Paging = Paging(kind="none")
     since: Since | None = None
     params: dict[str, str] = Field(default_factory=dict)  # sent with every request
 

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import ages
 from demo.dirt import days_before, emptied, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
-from demo.front_end import Marks, with_more
+from demo.front_end import MarkNames, with_more
 from demo.numbers import broken, numbered
 
-MARKS = Marks("CD_OPERATION", "CD_TIME", "CD_BATCH", "EXCH_STATUS")
+MARKS = MarkNames("CD_OPERATION", "CD_TIME", "CD_BATCH", "EXCH_STATUS")
 KINDS = {  # type code -> name, who issues it, its share
     "11100000000013338W001": ("中华人民共和国结婚证", "项城市民政局", 0.25),
     "11100000000013338W010": ("中华人民共和国残疾人证", "项城市残疾人联合会", 0.1),
@@ -28,7 +28,7 @@ KINDS = {  # type code -> name, who issues it, its share
 }
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """Times as texts: the file has no other."""
     certificate = _certificates(city)
     sound = certificate.filter(pc.is_valid(certificate["CERTIFICATE_NAME"]))
@@ -40,7 +40,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: a batch of six new certificates (one late), five that lose their force, two deleted."""
     rng = city.rng(f"approvals/certificates/tick {n}")
     table = before["certificate"]
@@ -60,12 +60,12 @@ def _texts(table: pa.Table) -> pa.Table:
     return table.set_column(at, MARKS.at, said(table[MARKS.at])).combine_chunks()
 
 
-def _adults(city: City, rng: np.random.Generator, rows: int) -> Rows:
+def _adults(city: InventedCity, rng: np.random.Generator, rows: int) -> Rows:
     grown = np.flatnonzero(ages(city) > 20)
     return np.asarray(grown[rng.integers(0, len(grown), rows)])
 
 
-def _rows(city: City, rng: np.random.Generator, who: Rows, serials: Rows) -> pa.Table:
+def _rows(city: InventedCity, rng: np.random.Generator, who: Rows, serials: Rows) -> pa.Table:
     rows = len(who)
     person = city.residents.take(pa.array(who))
     codes = list(KINDS)
@@ -92,7 +92,7 @@ def _rows(city: City, rng: np.random.Generator, who: Rows, serials: Rows) -> pa.
     ).combine_chunks()
 
 
-def _certificates(city: City) -> pa.Table:
+def _certificates(city: InventedCity) -> pa.Table:
     """About three certificates for ten residents."""
     rng = city.rng("approvals/certificates/certificate")
     plan = PLANTED["approvals/certificates/certificate"]
@@ -113,20 +113,20 @@ def _certificates(city: City) -> pa.Table:
     )
 
 
-def _some_of(city: City, name: str, certificate: pa.Table, share: float) -> tuple[np.random.Generator, pa.Table]:
+def _some_of(city: InventedCity, name: str, certificate: pa.Table, share: float) -> tuple[np.random.Generator, pa.Table]:
     rng = city.rng(f"approvals/certificates/{name}")
     ids = pc.unique(certificate["CERTIFICATE_ID"])
     return rng, pa.table({"CERTIFICATE_ID": ids.take(pa.array(some(rng, len(ids), max(int(len(ids) * share), 5))))})
 
 
-def _faces(city: City, certificate: pa.Table) -> pa.Table:
+def _faces(city: InventedCity, certificate: pa.Table) -> pa.Table:
     rng, of = _some_of(city, "face", certificate, 0.2)
     face = pc.binary_join_element_wise('{"编号":"', of["CERTIFICATE_ID"], '","照面":"样例"}', "")
     table = of.append_column("SURFACE_JSON", face).append_column("VERSION", pa.repeat(pa.scalar("1.0"), of.num_rows))
     return MARKS.on(rng, city, table)
 
 
-def _uses(city: City, certificate: pa.Table) -> pa.Table:
+def _uses(city: InventedCity, certificate: pa.Table) -> pa.Table:
     rng, of = _some_of(city, "use", certificate, 0.3)
     rows = of.num_rows
     table = pa.table(
@@ -141,7 +141,7 @@ def _uses(city: City, certificate: pa.Table) -> pa.Table:
     return MARKS.on(rng, city, table)
 
 
-def _errors(city: City, certificate: pa.Table) -> pa.Table:
+def _errors(city: InventedCity, certificate: pa.Table) -> pa.Table:
     rng, of = _some_of(city, "error", certificate, 0.002)
     rows = of.num_rows
     table = pa.table(

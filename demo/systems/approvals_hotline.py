@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import appended, moment, restamped, timed, without
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import moments, picked, replaced, said, shuffled, some, stacked
 from demo.disputes import PLAN, Rows, callers, planted
 from demo.grids import grid_of, grids
@@ -26,7 +26,7 @@ APPEAL_SHARES = [0.38, 0.27, 0.22, 0.05, 0.05, 0.03]
 CLASSES = ["供水供暖", "市容环卫", "邻里噪音", "物业管理", "社保医保", "道路交通", "土地宅基地", "欠薪", "教育", "其他"]
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the interfaces answer, times as texts."""
     rng = city.rng("approvals/hotline")
     tickets = stacked(_planted(rng, city), _ordinary(rng, city, 400 + round(60_000 * city.scale)))
@@ -39,7 +39,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: six new tickets, five change state (status_code; one late), one is withdrawn for good."""
     rng = city.rng(f"approvals/hotline/tick {n}")
     who = rng.choice(callers(city), 6)
@@ -51,7 +51,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     return before | {"ticket": appended(without(changed, ordinary[:1]), replaced(new, update_time=said(pa.array(at))))}
 
 
-def _planted(rng: np.random.Generator, city: City) -> pa.Table:
+def _planted(rng: np.random.Generator, city: InventedCity) -> pa.Table:
     """Tickets whose caller also stands in a dispute of the mediators, matches and look-alikes."""
     cases = planted(city)
     twice = np.flatnonzero(pc.equal(cases["kind"], "twice").to_numpy())
@@ -64,7 +64,7 @@ def _planted(rng: np.random.Generator, city: City) -> pa.Table:
     return replaced(table, appeal_type=appeal, content_class_code=picked(rng, ["邻里噪音", "土地宅基地", "物业管理"], len(rows)))
 
 
-def _ordinary(rng: np.random.Generator, city: City, rows: int) -> pa.Table:
+def _ordinary(rng: np.random.Generator, city: InventedCity, rows: int) -> pa.Table:
     who = rng.choice(callers(city), rows)
     at = moments(rng, city.now, rows, 390).to_numpy(zero_copy_only=False)
     home = city.residents["town_code"].take(pa.array(who)).to_numpy().copy()
@@ -84,7 +84,7 @@ def _ordinary(rng: np.random.Generator, city: City, rows: int) -> pa.Table:
     )
 
 
-def _tickets(rng: np.random.Generator, city: City, who: Rows, town: Any, at: Any, first: int) -> pa.Table:
+def _tickets(rng: np.random.Generator, city: InventedCity, who: Rows, town: Any, at: Any, first: int) -> pa.Table:
     person = city.residents.take(pa.array(who))
     rows = len(who)
     kind = picked(rng, CLASSES, rows)
@@ -124,7 +124,7 @@ def _with_copies(rng: np.random.Generator, tickets: pa.Table) -> pa.Table:
     return shuffled(rng, stacked(tickets, reissued, tickets.take(pa.array(some(rng, tickets.num_rows, PLAN["identical"])))))
 
 
-def _flow(rng: np.random.Generator, city: City, tickets: pa.Table) -> pa.Table:
+def _flow(rng: np.random.Generator, city: InventedCity, tickets: pa.Table) -> pa.Table:
     rows = 3 * tickets.num_rows
     step = np.tile(np.array(["受理", "派单", "签收"], dtype=object), tickets.num_rows)
     return pa.table(
@@ -146,7 +146,7 @@ def _closed(tickets: pa.Table) -> pa.ChunkedArray:
     return tickets.filter(pc.equal(tickets["status_code"], "已办结"))["ticket_no"]
 
 
-def _closures(rng: np.random.Generator, city: City, tickets: pa.Table) -> pa.Table:
+def _closures(rng: np.random.Generator, city: InventedCity, tickets: pa.Table) -> pa.Table:
     number = _closed(tickets)
     rows = len(number)
     return pa.table(
@@ -162,7 +162,7 @@ def _closures(rng: np.random.Generator, city: City, tickets: pa.Table) -> pa.Tab
     ).combine_chunks()
 
 
-def _call_backs(rng: np.random.Generator, city: City, tickets: pa.Table) -> pa.Table:
+def _call_backs(rng: np.random.Generator, city: InventedCity, tickets: pa.Table) -> pa.Table:
     closed = _closed(tickets)
     number = closed.take(pa.array(some(rng, len(closed), int(len(closed) * 0.7))))
     rows = len(number)
@@ -180,7 +180,7 @@ def _call_backs(rng: np.random.Generator, city: City, tickets: pa.Table) -> pa.T
     ).combine_chunks()
 
 
-def _knowledge(rng: np.random.Generator, city: City) -> pa.Table:
+def _knowledge(rng: np.random.Generator, city: InventedCity) -> pa.Table:
     rows = 320
     topic = picked(rng, CLASSES, rows)
     return pa.table(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from demo.changes import timed, without
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import ages, registered
 from demo.dirt import days_before, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
@@ -29,7 +29,7 @@ UNDECODABLE = b"\xff\xfe"
 EXPORTED = "%Y/%m/%d %H:%M:%S"
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """Texts, as the files hold them."""
     allowance = _allowances(city)
     return {
@@ -52,7 +52,7 @@ def files(now: dict[str, pa.Table]) -> dict[str, bytes]:
     return made
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: a corrected export with five rows gone, six amounts changed, four families new on the list."""
     rng = city.rng(f"civil_affairs/assistance/tick {n}")
     table = before["allowance"]
@@ -84,7 +84,7 @@ def _ragged(content: bytes, rows: int) -> bytes:
     return b"\r\n".join([lines[0], *(line + b',"x"' for line in lines[1 : rows + 1]), *lines[rows + 1 :]])
 
 
-def _allowances(city: City) -> pa.Table:
+def _allowances(city: InventedCity) -> pa.Table:
     """Members of the families that get the allowance: about three of a hundred residents."""
     rng = city.rng("civil_affairs/assistance/allowance")
     plan = PLANTED["civil_affairs/assistance/allowance"]
@@ -105,7 +105,7 @@ def _allowances(city: City) -> pa.Table:
     return _broken_first(made, plan["ragged"])
 
 
-def _rarely_named(city: City) -> Any:
+def _rarely_named(city: InventedCity) -> Any:
     """A few people whose names GBK cannot write, so that a city of every size has such a family on the list."""
     names = city.residents["name"].to_pylist()
     return [row for row, name in enumerate(names) if max(name) > "\uffff"][:4]
@@ -117,14 +117,14 @@ def _broken_first(table: pa.Table, rows: int) -> pa.Table:
     return stacked(first, table)
 
 
-def _cancelled(rng: np.random.Generator, city: City, table: pa.Table, who: Any, rows: Any) -> pa.Table:
+def _cancelled(rng: np.random.Generator, city: InventedCity, table: pa.Table, who: Any, rows: Any) -> pa.Table:
     """Families cancelled years ago whose number another family has now."""
     others = np.setdiff1d(np.flatnonzero(ages(city) > 40), who)
     old = _member_rows(rng, city, rng.choice(others, len(rows), replace=False), table["JTBH"].take(pa.array(rows)))
     return replaced(old, KSNY="2016.04", TZNY="2019.12", GXSJ="2019/12/28 10:00:00")
 
 
-def _member_rows(rng: np.random.Generator, city: City, who: Any, family: Any) -> pa.Table:
+def _member_rows(rng: np.random.Generator, city: InventedCity, who: Any, family: Any) -> pa.Table:
     person = city.residents.take(pa.array(who))
     rows = person.num_rows
     return pa.table(
@@ -151,7 +151,7 @@ def _member_rows(rng: np.random.Generator, city: City, who: Any, family: Any) ->
     ).combine_chunks()
 
 
-def _destitute(city: City) -> pa.Table:
+def _destitute(city: InventedCity) -> pa.Table:
     rng = city.rng("civil_affairs/assistance/destitute")
     old = np.flatnonzero(ages(city) > 60)
     who = some(rng, len(old), 30 + round(2_500 * city.scale))
@@ -171,7 +171,7 @@ def _destitute(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def _relief(city: City) -> pa.Table:
+def _relief(city: InventedCity) -> pa.Table:
     rng = city.rng("civil_affairs/assistance/relief")
     rows = 40 + round(3_000 * city.scale)
     person = city.residents.take(pa.array(rng.integers(0, city.residents.num_rows, rows)))
@@ -189,7 +189,7 @@ def _relief(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def _means_checks(city: City, allowance: pa.Table) -> pa.Table:
+def _means_checks(city: InventedCity, allowance: pa.Table) -> pa.Table:
     rng = city.rng("civil_affairs/assistance/means_check")
     families = pc.unique(allowance["JTBH"])
     rows = len(families)

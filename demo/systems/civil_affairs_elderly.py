@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows, appended, moment, restamped, timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import MONTHS, ages, mistaken, month_of, registered, still_paid
 from demo.dirt import patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import ALLOWANCE, PLANTED
@@ -21,7 +21,7 @@ from demo.numbers import broken, numbered, usccs
 NEVER = 1_000_000  # a month that never comes
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the interfaces answer, times and months as texts."""
     who, last = _paid_until(city)
     return {
@@ -32,7 +32,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: five recipients have a new phone (one late), two more certifications."""
     rng = city.rng(f"civil_affairs/elderly/tick {n}")
     recipient, certification = before["recipient"], before["certification"]
@@ -45,7 +45,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     }
 
 
-def _paid_until(city: City) -> tuple[Rows, Rows]:
+def _paid_until(city: InventedCity) -> tuple[Rows, Rows]:
     """Residents who are or were over 80 in the last year, and the last month each was paid for (NEVER: still paid)."""
     now = int(month_of(np.array([city.today], dtype="datetime64[D]"))[0])
     ended = np.full(city.residents.num_rows, NEVER)
@@ -56,17 +56,17 @@ def _paid_until(city: City) -> tuple[Rows, Rows]:
     return who, ended[who]
 
 
-def _first_month(city: City, who: Rows) -> Rows:
+def _first_month(city: InventedCity, who: Rows) -> Rows:
     """The month of the eightieth birthday."""
     return month_of(city.residents["birth_date"].to_numpy()[who]) + 80 * 12
 
 
-def _band(city: City, who: Rows) -> Rows:
+def _band(city: InventedCity, who: Rows) -> Rows:
     """0 for 80 to 89, 1 from 90, 2 from 100."""
     return np.digitize(ages(city)[who], [90, 100])
 
 
-def _amount(city: City, who: Rows) -> Rows:
+def _amount(city: InventedCity, who: Rows) -> Rows:
     return np.array([ALLOWANCE, 100, 300])[_band(city, who)]
 
 
@@ -74,7 +74,7 @@ def _month(months: Rows) -> pa.Array:
     return numbered("", (1970 + months // 12) * 100 + months % 12 + 1, 6)
 
 
-def _recipients(city: City, who: Rows, last: Rows) -> pa.Table:
+def _recipients(city: InventedCity, who: Rows, last: Rows) -> pa.Table:
     rng = city.rng("civil_affairs/elderly/recipient")
     plan = PLANTED["civil_affairs/elderly/recipient"]
     person = city.residents.take(pa.array(who))
@@ -110,7 +110,7 @@ def _recipients(city: City, who: Rows, last: Rows) -> pa.Table:
     return shuffled(rng, stacked(table, replaced(again, update_time="2025-03-01 08:00:00")))
 
 
-def _payments(city: City, who: Rows, last: Rows) -> pa.Table:
+def _payments(city: InventedCity, who: Rows, last: Rows) -> pa.Table:
     """A row for each month paid; a few fail, seven of them after a death."""
     rng = city.rng("civil_affairs/elderly/payment")
     plan = PLANTED["civil_affairs/elderly/payment"]
@@ -134,7 +134,7 @@ def _counted(lengths: Rows) -> Rows:
     return np.arange(len(starts)) - starts
 
 
-def _payment_rows(city: City, rng: np.random.Generator, who: Rows, months: Rows) -> pa.Table:
+def _payment_rows(city: InventedCity, rng: np.random.Generator, who: Rows, months: Rows) -> pa.Table:
     rows = len(who)
     day = months.astype("datetime64[M]").astype("datetime64[D]") + np.timedelta64(14, "D")
     text = said(pa.array(day), "%Y-%m-%d")
@@ -151,7 +151,7 @@ def _payment_rows(city: City, rng: np.random.Generator, who: Rows, months: Rows)
     ).combine_chunks()
 
 
-def _certifications(city: City, who: Rows) -> pa.Table:
+def _certifications(city: InventedCity, who: Rows) -> pa.Table:
     rng = city.rng("civil_affairs/elderly/certification")
     rows = len(who)
     agent = rng.random(rows) < 0.2
@@ -171,7 +171,7 @@ def _certifications(city: City, who: Rows) -> pa.Table:
     ).combine_chunks()
 
 
-def _homes(city: City) -> pa.Table:
+def _homes(city: InventedCity) -> pa.Table:
     rng = city.rng("civil_affairs/elderly/home")
     place = city.towns
     beds = rng.integers(40, 260, place.num_rows)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import LATE, moment, timed, without
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import ages, month_of, registered
 from demo.dirt import days_before, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
@@ -24,7 +24,7 @@ BENEFIT_MONTHS = 2
 UNANNOUNCED = "AAE159"  # an e-mail address, from the second tick on
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     enrolment = _enrolment(city)
     return {
         "enrolment": enrolment,
@@ -34,7 +34,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: seven change their level (one late), two rows vanish; at the second a column appears."""
     rng = city.rng(f"human_resources/pension/tick {n}")
     table = before["enrolment"]
@@ -48,7 +48,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     return before | {"enrolment": without(changed, rows[7:])}
 
 
-def _enrolment(city: City) -> pa.Table:
+def _enrolment(city: InventedCity) -> pa.Table:
     rng = city.rng("human_resources/pension/enrolment")
     plan = PLANTED["human_resources/pension/enrolment"]
     age = ages(city)
@@ -84,7 +84,7 @@ def _enrolment(city: City) -> pa.Table:
     return shuffled(rng, stacked(table, again))
 
 
-def _contributions(city: City, enrolment: pa.Table) -> pa.Table:
+def _contributions(city: InventedCity, enrolment: pa.Table) -> pa.Table:
     """One a year and person under 60, for two years."""
     rng = city.rng("human_resources/pension/contribution")
     young = enrolment.filter(
@@ -94,7 +94,7 @@ def _contributions(city: City, enrolment: pa.Table) -> pa.Table:
     return stacked(*(_contributions_of(rng, city, young, year) for year in years))
 
 
-def _contributions_of(rng: np.random.Generator, city: City, person: pa.Table, year: str) -> pa.Table:
+def _contributions_of(rng: np.random.Generator, city: InventedCity, person: pa.Table, year: str) -> pa.Table:
     rows = person.num_rows
     return pa.table(
         {
@@ -110,7 +110,7 @@ def _contributions_of(rng: np.random.Generator, city: City, person: pa.Table, ye
     ).combine_chunks()
 
 
-def _benefits(city: City, enrolment: pa.Table) -> pa.Table:
+def _benefits(city: InventedCity, enrolment: pa.Table) -> pa.Table:
     """The last months of everybody over 60."""
     rng = city.rng("human_resources/pension/benefit")
     old = pc.less_equal(enrolment["AAC006"], f"{city.today.year - 61}1231")
@@ -119,7 +119,7 @@ def _benefits(city: City, enrolment: pa.Table) -> pa.Table:
     return stacked(*(_benefits_of(rng, city, person, now - back) for back in range(BENEFIT_MONTHS)))
 
 
-def _benefits_of(rng: np.random.Generator, city: City, person: pa.Table, month: int) -> pa.Table:
+def _benefits_of(rng: np.random.Generator, city: InventedCity, person: pa.Table, month: int) -> pa.Table:
     rows = person.num_rows
     money = pa.decimal128(10, 2)
     account = np.round(rng.uniform(2, 90, rows), 2)
@@ -137,7 +137,7 @@ def _benefits_of(rng: np.random.Generator, city: City, person: pa.Table, month: 
     ).combine_chunks()
 
 
-def _certifications(city: City, enrolment: pa.Table) -> pa.Table:
+def _certifications(city: InventedCity, enrolment: pa.Table) -> pa.Table:
     rng = city.rng("human_resources/pension/certification")
     old = enrolment.filter(pc.less_equal(enrolment["AAC006"], f"{city.today.year - 61}1231"))
     rows = old.num_rows

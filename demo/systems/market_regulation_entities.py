@@ -13,20 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import ages
 from demo.dirt import days_before, emptied, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
-from demo.front_end import Marks, with_more
+from demo.front_end import MarkNames, with_more
 from demo.numbers import numbered, usccs
 
-MARKS = Marks("OPERATEFLAG", "OPERATETIME")
+MARKS = MarkNames("OPERATEFLAG", "OPERATETIME")
 TRADES = ["商贸", "餐饮", "服装", "建材", "农资", "运输", "超市", "家电维修", "种植", "养殖"]
 WORDS = ["兴华", "永盛", "福源", "沙颍", "莲溪", "天安", "恒达", "宏运", "同心", "春晖"]
 KINDS = {"9500": 0.72, "1130": 0.18, "1213": 0.03, "9100": 0.07}  # sole trader, private limited, listed, farmers' cooperative
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     entity = _entities(city)
     sound = entity.filter(pc.and_(pc.equal(pc.utf8_length(entity["UNISCID"]), 18), pc.is_valid(entity["ENTNAME"])))
     return {
@@ -37,7 +37,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: five new entities (one late), ten change their address, two are struck off the front end."""
     rng = city.rng(f"market_regulation/entities/tick {n}")
     table = before["entity"]
@@ -50,12 +50,12 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     return before | {"entity": with_more(table, *ticked)}
 
 
-def entities(city: City) -> int:
+def entities(city: InventedCity) -> int:
     """How many there are: about one for twelve residents."""
     return 120 + round(87_000 * city.scale)
 
 
-def _rows(city: City, rng: np.random.Generator, serials: Rows) -> pa.Table:
+def _rows(city: InventedCity, rng: np.random.Generator, serials: Rows) -> pa.Table:
     rows = len(serials)
     grown = np.flatnonzero(ages(city) > 20)
     owner = city.residents.take(pa.array(grown[rng.integers(0, len(grown), rows)]))
@@ -92,7 +92,7 @@ def _rows(city: City, rng: np.random.Generator, serials: Rows) -> pa.Table:
     ).combine_chunks()
 
 
-def _entities(city: City) -> pa.Table:
+def _entities(city: InventedCity) -> pa.Table:
     rng = city.rng("market_regulation/entities/entity")
     plan = PLANTED["market_regulation/entities/entity"]
     table = MARKS.on(rng, city, _rows(city, rng, 1_000_000 + np.arange(entities(city))))
@@ -112,7 +112,7 @@ def _entities(city: City) -> pa.Table:
     )
 
 
-def _shareholders(city: City, entity: pa.Table) -> pa.Table:
+def _shareholders(city: InventedCity, entity: pa.Table) -> pa.Table:
     rng = city.rng("market_regulation/entities/shareholder")
     firms = entity.filter(pc.not_equal(entity["ENTTYPE"], "9500"))
     two = firms.take(pa.array(np.repeat(np.arange(firms.num_rows), 2)))
@@ -131,7 +131,7 @@ def _shareholders(city: City, entity: pa.Table) -> pa.Table:
     return MARKS.on(rng, city, table.combine_chunks())
 
 
-def _changes(city: City, entity: pa.Table) -> pa.Table:
+def _changes(city: InventedCity, entity: pa.Table) -> pa.Table:
     rng = city.rng("market_regulation/entities/change")
     rows = 30 + round(15_000 * city.scale)
     whose = entity.take(pa.array(rng.integers(0, entity.num_rows, rows)))
@@ -148,7 +148,7 @@ def _changes(city: City, entity: pa.Table) -> pa.Table:
     return MARKS.on(rng, city, table.combine_chunks())
 
 
-def _cancellations(city: City, entity: pa.Table) -> pa.Table:
+def _cancellations(city: InventedCity, entity: pa.Table) -> pa.Table:
     rng = city.rng("market_regulation/entities/cancellation")
     closed = entity.filter(pc.equal(entity["REGSTATE"], "3"))
     codes = pc.unique(closed["UNISCID"])

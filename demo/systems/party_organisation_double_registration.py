@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows, appended, moment, restamped, timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import days_before, moments, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected import PLANTED
 from demo.grids import grid_of, grids, organisations, workers
@@ -23,7 +23,7 @@ PLAN = PLANTED["party_organisation/double_registration/check_in"]
 KINDS = {"grid_branch": "网格党支部", "grid_group": "网格党小组", "member_household": "党员中心户"}
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the interfaces answer, times as texts."""
     true = organisations(city)
     return {
@@ -34,7 +34,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: four more check-ins of known volunteers, service hours of six changed (one late), one visit deleted."""
     rng = city.rng(f"party_organisation/double_registration/tick {n}")
     check_in, visit = before["check_in"], before["visit"]
@@ -46,11 +46,11 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     return before | {"check_in": appended(changed, more), "visit": visit.slice(1)}
 
 
-def _known(city: City) -> pa.Array:
+def _known(city: InventedCity) -> pa.Array:
     return city.workers["id_number"].combine_chunks().take(pa.array(workers("volunteer_elsewhere")))
 
 
-def _check_ins(city: City) -> pa.Table:
+def _check_ins(city: InventedCity) -> pa.Table:
     """People of the grid platform in the post they had when they reported, volunteers known here only; many report more than once."""
     rng = city.rng("party_organisation/double_registration/check_in")
     both = np.r_[workers("leader"), workers("full_time"), workers("volunteer")]
@@ -89,7 +89,7 @@ def _posts(rng: np.random.Generator, who: Rows, both: Rows) -> pa.Array:
     return pa.array(np.where(leads, "网格长", np.where(full, "专职网格员", "志愿者")).astype(object), pa.string())
 
 
-def _centres(city: City) -> pa.Table:
+def _centres(city: InventedCity) -> pa.Table:
     rng = city.rng("party_organisation/double_registration/service_centre")
     place = city.villages
     rows = place.num_rows
@@ -111,7 +111,7 @@ def _centres(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def _grid_organisations(city: City, true: pa.Table) -> pa.Table:
+def _grid_organisations(city: InventedCity, true: pa.Table) -> pa.Table:
     rng = city.rng("party_organisation/double_registration/grid_organisation")
     plan = PLANTED["party_organisation/double_registration/grid_organisation"]
     households = _rows(rng, city, true.filter(pc.equal(true["kind"], "member_household")))
@@ -134,7 +134,7 @@ def _grid_organisations(city: City, true: pa.Table) -> pa.Table:
     return shuffled(rng, stacked(households, stale, again, gone, unknown, identical))
 
 
-def _rows(rng: np.random.Generator, city: City, true: pa.Table) -> pa.Table:
+def _rows(rng: np.random.Generator, city: InventedCity, true: pa.Table) -> pa.Table:
     rows = true.num_rows
     return pa.table(
         {
@@ -150,7 +150,7 @@ def _rows(rng: np.random.Generator, city: City, true: pa.Table) -> pa.Table:
     ).combine_chunks()
 
 
-def _visits(city: City) -> pa.Table:
+def _visits(city: InventedCity) -> pa.Table:
     rng = city.rng("party_organisation/double_registration/visit")
     rows = 200 + round(40_000 * city.scale)
     who = rng.integers(0, city.residents.num_rows, rows)

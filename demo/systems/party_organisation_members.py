@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from demo.changes import timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import days_before, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected import PLANTED
 from demo.grids import organisations
@@ -29,7 +29,7 @@ FILES = {"organisation": "DZZ.csv", "member": "DY.csv", "election": "HJ.csv"}  #
 ORGANS = 40
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """Texts, as the files hold them."""
     organisation = _organisations(city)
     return {"organisation": organisation, "member": _members(city), "election": _elections(city)}
@@ -40,7 +40,7 @@ def files(now: dict[str, pa.Table]) -> dict[str, bytes]:
     return {FILES[name]: _gb18030(table) for name, table in now.items()}
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: a new export with two new members, one gone, three secretaries changed (SJXM)."""
     rng = city.rng(f"party_organisation/members/tick {n}")
     member, organisation = before["member"], before["organisation"]
@@ -69,7 +69,7 @@ def _padded(codes: Any, width: int) -> pa.Array:
     return pc.utf8_rpad(codes, width=width, padding=" ")
 
 
-def _organisations(city: City) -> pa.Table:
+def _organisations(city: InventedCity) -> pa.Table:
     rng = city.rng("party_organisation/members/organisation")
     plan = PLANTED["party_organisation/members/organisation"]
     true = organisations(city)
@@ -86,7 +86,7 @@ def _organisations(city: City) -> pa.Table:
     return shuffled(rng, stacked(above, grid, unknown, repadded, identical))
 
 
-def _organisation_rows(rng: np.random.Generator, city: City, true: pa.Table) -> pa.Table:
+def _organisation_rows(rng: np.random.Generator, city: InventedCity, true: pa.Table) -> pa.Table:
     rows = true.num_rows
     kinds = pa.array([KINDS[k] for k in true["kind"].to_pylist()])
     secretary = city.workers["name"].combine_chunks().take(true["secretary"].combine_chunks())
@@ -96,7 +96,7 @@ def _organisation_rows(rng: np.random.Generator, city: City, true: pa.Table) -> 
     )  # fmt: skip
 
 
-def _above(rng: np.random.Generator, city: City) -> pa.Table:
+def _above(rng: np.random.Generator, city: InventedCity) -> pa.Table:
     """The town committees, and the committees, general branches and branches of the city's organs; no figure counts them."""
     towns = city.towns.num_rows
     sizes = {"committee": towns + ORGANS, "general_branch": 60, "branch": 380}
@@ -116,7 +116,7 @@ def _above(rng: np.random.Generator, city: City) -> pa.Table:
 
 
 def _rows(
-    rng: np.random.Generator, city: City, *, codes: Any, names: Any, parents: Any, kinds: Any, secretaries: Any, regions: Any,
+    rng: np.random.Generator, city: InventedCity, *, codes: Any, names: Any, parents: Any, kinds: Any, secretaries: Any, regions: Any,
     members: Any, uscc: Any,
 ) -> pa.Table:  # fmt: skip
     rows = len(codes)
@@ -136,7 +136,7 @@ def _rows(
     ).combine_chunks()
 
 
-def _members(city: City) -> pa.Table:
+def _members(city: InventedCity) -> pa.Table:
     """About one resident in twenty-two."""
     rng = city.rng("party_organisation/members/member")
     plan = PLANTED["party_organisation/members/member"]
@@ -149,7 +149,7 @@ def _members(city: City) -> pa.Table:
     return shuffled(rng, stacked(table, table.take(pa.array(some(rng, table.num_rows, plan["identical"])))))
 
 
-def _member_rows(rng: np.random.Generator, city: City, who: Any) -> pa.Table:
+def _member_rows(rng: np.random.Generator, city: InventedCity, who: Any) -> pa.Table:
     person = city.residents.take(pa.array(who))
     rows = person.num_rows
     age = person["birth_date"].to_numpy() + (rng.integers(19, 21, rows) * 366).astype("timedelta64[D]")
@@ -180,7 +180,7 @@ def _member_rows(rng: np.random.Generator, city: City, who: Any) -> pa.Table:
     ).combine_chunks()
 
 
-def _elections(city: City) -> pa.Table:
+def _elections(city: InventedCity) -> pa.Table:
     rng = city.rng("party_organisation/members/election")
     true = organisations(city)
     branches = true.filter(pc.equal(true["kind"], "grid_branch"))["code"]

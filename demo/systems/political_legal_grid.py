@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows, appended, earlier, marked, newest, stamped, went
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import days_before, moments, patched, picked, replaced, shuffled, some, stacked
 from demo.expected import PLANTED
 from demo.grids import TASKS, grid_of, grids, workers
@@ -26,7 +26,7 @@ EMPLOYMENT = {"leader": "1", "full_time": "1", "part_time": "2", "volunteer": "3
 EVENTS = ["环境卫生", "安全隐患", "矛盾纠纷", "市政设施", "占道经营", "消防隐患", "民生诉求", "秸秆焚烧"]
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the platform's front-end database holds them."""
     base = grids(city)
     return {
@@ -38,7 +38,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick (1, 2, …): three full-time staff join, two part-time ones leave the table, four phones change, ten events come."""
     return before | {
         "grid_staff": _staff_tick(city, before["grid_staff"], n),
@@ -47,7 +47,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     }
 
 
-def _grids(city: City, base: pa.Table) -> pa.Table:
+def _grids(city: InventedCity, base: pa.Table) -> pa.Table:
     rng = city.rng("political_legal/grid/grid")
     plan = PLANTED["political_legal/grid/grid"]
     extra = _extra_grids(rng, city, plan["unknown_code"] + plan["abolished"] + plan["deleted"])
@@ -96,7 +96,7 @@ def _grids(city: City, base: pa.Table) -> pa.Table:
     return shuffled(rng, made)
 
 
-def _extra_grids(rng: np.random.Generator, city: City, count: int) -> pa.Table:
+def _extra_grids(rng: np.random.Generator, city: InventedCity, count: int) -> pa.Table:
     """Grids that no figure counts."""
     place = city.villages.take(pa.array(np.sort(rng.integers(0, city.villages.num_rows, count))))
     kinds = np.where(place["urban"].to_numpy(), "urban", "rural").astype(object)
@@ -113,7 +113,7 @@ def _extra_grids(rng: np.random.Generator, city: City, count: int) -> pa.Table:
     ).combine_chunks()
 
 
-def _staff(city: City, base: pa.Table) -> pa.Table:
+def _staff(city: InventedCity, base: pa.Table) -> pa.Table:
     rng = city.rng("political_legal/grid/grid_staff")
     plan = PLANTED["political_legal/grid/grid_staff"]
     table = marked(rng, city, _staff_rows(rng, city, base))
@@ -150,7 +150,7 @@ def _places() -> dict[str, Rows]:
     return places
 
 
-def _staff_rows(rng: np.random.Generator, city: City, base: pa.Table) -> pa.Table:
+def _staff_rows(rng: np.random.Generator, city: InventedCity, base: pa.Table) -> pa.Table:
     who = np.concatenate([workers(t) for t in _places()])
     tasks = np.concatenate([np.full(len(rows), task, dtype=object) for task, rows in _places().items()])
     odd = ~np.isin(tasks, list(ROLES))
@@ -158,7 +158,7 @@ def _staff_rows(rng: np.random.Generator, city: City, base: pa.Table) -> pa.Tabl
     return _people(rng, city, base, who, tasks)
 
 
-def _people(rng: np.random.Generator, city: City, base: pa.Table, who: Rows, tasks: Any) -> pa.Table:
+def _people(rng: np.random.Generator, city: InventedCity, base: pa.Table, who: Rows, tasks: Any) -> pa.Table:
     person = city.workers.take(pa.array(who))
     grid = pc.if_else(pa.array(tasks == "leader"), person["village_code"], grid_of(rng, base, person["village"].to_numpy()))
     return pa.table(
@@ -194,13 +194,13 @@ def _second_grids(rng: np.random.Generator, base: pa.Table, table: pa.Table, row
     )
 
 
-def _events(city: City, base: pa.Table) -> pa.Table:
+def _events(city: InventedCity, base: pa.Table) -> pa.Table:
     rng = city.rng("political_legal/grid/grid_event")
     rows = 300 + round(150_000 * city.scale)
     return shuffled(rng, marked(rng, city, _event_rows(rng, city, base, np.arange(rows))))
 
 
-def _event_rows(rng: np.random.Generator, city: City, base: pa.Table, serials: Rows) -> pa.Table:
+def _event_rows(rng: np.random.Generator, city: InventedCity, base: pa.Table, serials: Rows) -> pa.Table:
     rows = len(serials)
     inside = base.filter(pc.not_equal(base["kind"], "parent"))
     where = inside.take(pa.array(rng.integers(0, inside.num_rows, rows)))
@@ -236,7 +236,7 @@ def _points(rng: np.random.Generator, rows: int) -> tuple[pa.Array, pa.Array]:
     return pa.array(np.round(114.89 + rng.normal(0, 0.09, rows), 6)), pa.array(np.round(33.44 + rng.normal(0, 0.07, rows), 6))
 
 
-def _population(city: City, base: pa.Table) -> pa.Table:
+def _population(city: InventedCity, base: pa.Table) -> pa.Table:
     """Who lives here: most registered residents, and people registered elsewhere. Some of the dead are still on the list."""
     rng = city.rng("political_legal/grid/population")
     plan = PLANTED["political_legal/grid/population"]
@@ -286,7 +286,7 @@ def _inhabitants(rng: np.random.Generator, base: pa.Table, person: pa.Table, kin
     ).combine_chunks()
 
 
-def _houses(city: City, base: pa.Table) -> pa.Table:
+def _houses(city: InventedCity, base: pa.Table) -> pa.Table:
     rng = city.rng("political_legal/grid/house")
     heads = city.residents.filter(pc.equal(city.residents["relation"], "0")).combine_chunks()
     rows = heads.num_rows
@@ -307,7 +307,7 @@ def _houses(city: City, base: pa.Table) -> pa.Table:
     )))  # fmt: skip
 
 
-def _staff_tick(city: City, table: pa.Table, n: int) -> pa.Table:
+def _staff_tick(city: InventedCity, table: pa.Table, n: int) -> pa.Table:
     rng = city.rng(f"political_legal/grid/grid_staff/tick {n}")
     spare = workers("spare")
     joining = _people(rng, city, grids(city), spare[(np.arange(3) + 3 * (n - 1)) % len(spare)], np.full(3, "full_time", dtype=object))
@@ -327,7 +327,7 @@ def _shared_ids(now: pa.Table) -> pa.Array:
     return pc.utf8_upper(pc.utf8_trim_whitespace(now.filter(pc.starts_with(now["staff_id"], "WGZ"))["id_no"])).combine_chunks()
 
 
-def _event_tick(city: City, table: pa.Table, n: int) -> pa.Table:
+def _event_tick(city: InventedCity, table: pa.Table, n: int) -> pa.Table:
     rng = city.rng(f"political_legal/grid/grid_event/tick {n}")
     serials = 500_000_000 + n * 100 + np.arange(10)
     added = stamped(city, n, _marks(_event_rows(rng, city, grids(city), serials)), "I", late=1)
@@ -337,7 +337,7 @@ def _event_tick(city: City, table: pa.Table, n: int) -> pa.Table:
     return appended(table, added, closed)
 
 
-def _population_tick(city: City, table: pa.Table, n: int) -> pa.Table:
+def _population_tick(city: InventedCity, table: pa.Table, n: int) -> pa.Table:
     rng = city.rng(f"political_legal/grid/population/tick {n}")
     rows = table.take(pa.array(some(rng, table.num_rows, 8)))
     rows = rows.filter(pc.not_equal(rows["op_flag"], "D"))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import appended, moment, restamped, timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import days_before, moments, picked, replaced, said, shuffled, some, stacked
 from demo.disputes import Rows, parties, planted
 from demo.expected import PLANTED
@@ -25,7 +25,7 @@ TYPES = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12",
 TYPE_SHARES = [0.16, 0.27, 0.12, 0.09, 0.03, 0.07, 0.02, 0.06, 0.1, 0.03, 0.02, 0.01, 0.02]
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the interfaces answer, times as texts."""
     rng = city.rng("political_legal/mediation")
     shared = planted(city)
@@ -46,7 +46,7 @@ def tables(city: City) -> dict[str, pa.Table]:
     }
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: two new disputes with their parties, four change state (status_code; one late), a slip is deleted."""
     rng = city.rng(f"political_legal/mediation/tick {n}")
     who = rng.choice(parties(city), 2)
@@ -64,7 +64,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     }
 
 
-def _disputes(rng: np.random.Generator, city: City, who: Rows, happened: Any, first: int) -> pa.Table:
+def _disputes(rng: np.random.Generator, city: InventedCity, who: Rows, happened: Any, first: int) -> pa.Table:
     home = city.residents.take(pa.array(who))
     rows = len(who)
     kind = picked(rng, TYPES, rows, TYPE_SHARES)
@@ -101,7 +101,7 @@ def _with_unknown_town(table: pa.Table, rows: Rows) -> pa.Table:
     return replaced(table, region_code=pc.if_else(pa.array(mask), "411699999", table["region_code"].combine_chunks()))
 
 
-def _parties(rng: np.random.Generator, city: City, who: Rows, dispute: Any) -> pa.Table:
+def _parties(rng: np.random.Generator, city: InventedCity, who: Rows, dispute: Any) -> pa.Table:
     """Who asked for mediation, and the other side."""
     other = rng.choice(parties(city), len(who))
     rows = 2 * len(who)
@@ -128,7 +128,7 @@ def _parties(rng: np.random.Generator, city: City, who: Rows, dispute: Any) -> p
     ).combine_chunks()
 
 
-def _slips(rng: np.random.Generator, city: City, dispute: Any, happened: Any) -> pa.Table:
+def _slips(rng: np.random.Generator, city: InventedCity, dispute: Any, happened: Any) -> pa.Table:
     """接单、派单、销单、访单, one of each."""
     count = len(dispute)
     rows = 4 * count
@@ -153,7 +153,7 @@ def _slips(rng: np.random.Generator, city: City, dispute: Any, happened: Any) ->
     ).combine_chunks()
 
 
-def _resolutions(rng: np.random.Generator, city: City, disputes: pa.Table, happened: Any) -> pa.Table:
+def _resolutions(rng: np.random.Generator, city: InventedCity, disputes: pa.Table, happened: Any) -> pa.Table:
     done = np.flatnonzero(pc.equal(disputes["status_code"], "3").to_numpy())
     rows = len(done)
     ended = happened[done].astype("datetime64[D]") + rng.integers(1, 30, rows).astype("timedelta64[D]")

@@ -13,24 +13,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.changes import Rows
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import ages, mistaken, registered
 from demo.dirt import days_before, emptied, patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected_b import PLANTED
-from demo.front_end import Marks, with_more
+from demo.front_end import MarkNames, with_more
 from demo.numbers import broken, numbered
 from demo.people import persons
 
-MARKS = Marks("OP_FLAG", "OP_TIME")
+MARKS = MarkNames("OP_FLAG", "OP_TIME")
 HOME_MADE = {"𠮷": "\ue863", "𬱖": "\ue864", "㛃": "\ue865", "䶮": "\ue866", "𣲗": "\ue867", "𫖯": "\ue868"}  # not in GBK
 RELATIONS = {"0": "02", "1": "10", "2": "20", "3": "30", "5": "51", "8": "97"}
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     return {"resident": _residents(city), "household": _households(city), "move": _moves(city), "death": _deaths(city)}
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: six newborns (one entered late), eight new phones, three people gone, two deaths."""
     return before | {"resident": _residents_tick(city, before["resident"], n), "death": _deaths_tick(city, before, n)}
 
@@ -76,7 +76,7 @@ def _relation(codes: pa.ChunkedArray) -> pa.Array:
     return pa.array(list(RELATIONS.values())).take(pc.index_in(codes, known).combine_chunks())
 
 
-def _residents(city: City) -> pa.Table:
+def _residents(city: InventedCity) -> pa.Table:
     rng = city.rng("public_security/population/resident")
     plan = PLANTED["public_security/population/resident"]
     table = _person_rows(rng, city.residents, ages(city))
@@ -104,7 +104,7 @@ def _residents(city: City) -> pa.Table:
     )
 
 
-def _households(city: City) -> pa.Table:
+def _households(city: InventedCity) -> pa.Table:
     rng = city.rng("public_security/population/household")
     head = city.residents.filter(pc.equal(city.residents["relation"], "0")).combine_chunks()
     table = pa.table(
@@ -119,7 +119,7 @@ def _households(city: City) -> pa.Table:
     return shuffled(rng, MARKS.on(rng, city, table))
 
 
-def _moves(city: City) -> pa.Table:
+def _moves(city: InventedCity) -> pa.Table:
     rng = city.rng("public_security/population/move")
     rows = 40 + round(12_000 * city.scale)
     person = city.residents.take(pa.array(rng.integers(0, city.residents.num_rows, rows)))
@@ -136,7 +136,7 @@ def _moves(city: City) -> pa.Table:
     return shuffled(rng, MARKS.on(rng, city, table))
 
 
-def _death_rows(city: City, rows: Rows, died: pa.Array, cancelled: pa.Array, reason: pa.Array) -> pa.Table:
+def _death_rows(city: InventedCity, rows: Rows, died: pa.Array, cancelled: pa.Array, reason: pa.Array) -> pa.Table:
     person = city.residents.take(pa.array(rows))
     columns = {
         "GMSFHM": person["id_number"],
@@ -149,7 +149,7 @@ def _death_rows(city: City, rows: Rows, died: pa.Array, cancelled: pa.Array, rea
     return pa.table(columns).combine_chunks()
 
 
-def _deaths(city: City) -> pa.Table:
+def _deaths(city: InventedCity) -> pa.Table:
     rng = city.rng("public_security/population/death")
     plan = PLANTED["public_security/population/death"]
     dead = registered(city)
@@ -163,7 +163,7 @@ def _deaths(city: City) -> pa.Table:
     return shuffled(rng, stacked(table, wrong, MARKS.went(rng, city, wrong, ("GMSFHM",)), copies))
 
 
-def _residents_tick(city: City, table: pa.Table, n: int) -> pa.Table:
+def _residents_tick(city: InventedCity, table: pa.Table, n: int) -> pa.Table:
     rng = city.rng(f"public_security/population/resident/tick {n}")
     now = MARKS.newest(table, "GMSFHM")
     living = now.filter(pc.equal(now["RYZT"], "0"))
@@ -182,13 +182,13 @@ def _residents_tick(city: City, table: pa.Table, n: int) -> pa.Table:
     )
 
 
-def _newborns(city: City, rng: np.random.Generator, n: int) -> pa.Table:
+def _newborns(city: InventedCity, rng: np.random.Generator, n: int) -> pa.Table:
     born = np.datetime64(city.today, "D") - np.arange(2, 8).astype("timedelta64[D]")
     where = rng.integers(0, city.villages.num_rows, len(born))
     return persons(rng, city.villages, where, born, first_sequence=500 + n % 200 * 2, first_number=9_000_000 + n * 10)
 
 
-def _dying(city: City, n: int) -> Rows:
+def _dying(city: InventedCity, n: int) -> Rows:
     """Two living residents over 90 or, in a small city, over 80, who die at the n-th tick."""
     age = ages(city)
     age[registered(city)["resident"].to_numpy()] = 0
@@ -196,7 +196,7 @@ def _dying(city: City, n: int) -> Rows:
     return old[np.argsort(-age[old], kind="stable")][(n - 1) * 2 % max(len(old) - 1, 1) :][:2]
 
 
-def _deaths_tick(city: City, before: dict[str, pa.Table], n: int) -> pa.Table:
+def _deaths_tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> pa.Table:
     rows = _dying(city, n)
     day = pa.array(np.full(len(rows), np.datetime64(city.today, "D")))
     made = _death_rows(city, rows, day, day, pa.repeat(pa.scalar("1"), len(rows)))

@@ -20,7 +20,7 @@ from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
 
 from demo.changes import appended, moment, restamped, timed
-from demo.city import City
+from demo.city import InventedCity
 from demo.dirt import patched, picked, replaced, said, shuffled, some, stacked
 from demo.expected import FIGURES, PLANTED
 from demo.grids import grid_of, grids
@@ -38,7 +38,7 @@ TYPES = {"issue": "议题", "action": "实事行动", "dispute": "纠纷化解",
 MATTERS = ["楼下电动车充电位不足", "小区禁止外卖车辆进入", "夜间休息驿站开放时间", "商圈取餐通道", "快递柜超时收费", "雨天积水路段提示"]
 
 
-def tables(city: City) -> dict[str, pa.Table]:
+def tables(city: InventedCity) -> dict[str, pa.Table]:
     """As the interfaces answer; the ledger as a plain table with the sheet each row stands in."""
     return {"worker": _workers(city), "private_organisation": _organisations(city), "council_ledger": _ledger(city)}
 
@@ -48,7 +48,7 @@ def files(now: dict[str, pa.Table]) -> dict[str, bytes]:
     return {LEDGER: workbook(now["council_ledger"])}
 
 
-def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
+def tick(city: InventedCity, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]:
     """The n-th tick: three workers change their phone (phone; one late), the ledger gets one more item of no figure."""
     rng = city.rng(f"social_work/new_groups/tick {n}")
     worker, ledger = before["worker"], before["council_ledger"]
@@ -63,7 +63,7 @@ def tick(city: City, before: dict[str, pa.Table], n: int) -> dict[str, pa.Table]
     }
 
 
-def _workers(city: City) -> pa.Table:
+def _workers(city: InventedCity) -> pa.Table:
     rng = city.rng("social_work/new_groups/worker")
     plan = PLANTED["social_work/new_groups/worker"]
     age = np.datetime64(city.today, "D") - city.residents["birth_date"].to_numpy()
@@ -95,7 +95,7 @@ def _workers(city: City) -> pa.Table:
     return shuffled(rng, stacked(table, again))
 
 
-def _organisations(city: City) -> pa.Table:
+def _organisations(city: InventedCity) -> pa.Table:
     rng = city.rng("social_work/new_groups/private_organisation")
     rows = 60 + round(1_500 * city.scale)
     people = rng.integers(3, 300, rows)
@@ -117,7 +117,7 @@ def _organisations(city: City) -> pa.Table:
     ).combine_chunks()
 
 
-def _ledger(city: City) -> pa.Table:
+def _ledger(city: InventedCity) -> pa.Table:
     """Every item once, then what hands made of it."""
     rng = city.rng("social_work/new_groups/council_ledger")
     plan = PLANTED["social_work/new_groups/council_ledger"]
@@ -139,7 +139,7 @@ def _ledger(city: City) -> pa.Table:
     return stacked(items, retyped, carried)
 
 
-def _items(rng: np.random.Generator, city: City, kinds: Any) -> pa.Table:
+def _items(rng: np.random.Generator, city: InventedCity, kinds: Any) -> pa.Table:
     rows = len(kinds)
     meetings = np.sort(rng.choice(MONTHS * 28, 96, replace=False))
     meeting = np.sort(rng.integers(0, len(meetings), rows))

@@ -28,7 +28,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PlatformAnswer:
     """What the platform says about one batch. `digest` is of the batch it answers; empty where the platform does not say."""
 
     batch: str
@@ -49,7 +49,7 @@ class Exchange(Protocol):
 
     def newest(self, resources: Iterable[str]) -> dict[str, Held]: ...
 
-    def answers(self, batches: Iterable[str]) -> list[Answer]: ...
+    def answers(self, batches: Iterable[str]) -> list[PlatformAnswer]: ...
 
     def send(self, folder: Path, manifest: dict[str, Any]) -> None:
         """Hand over the files of one package, all or nothing. Sending again changes nothing that is complete or begun."""

@@ -22,7 +22,7 @@ from schemas.remarks import Remark, from_json
 from warehouse import guards, landing, made, mapping, normalise, quality, space, staging, suites
 from warehouse.landing import Changes, Landed
 from warehouse.normalise import Candidate
-from warehouse.quality import Verdict
+from warehouse.verdicts import Verdict
 
 log = logging.getLogger("lianshu")
 _RECONCILE = {"daily": dt.timedelta(days=1), "weekly": dt.timedelta(days=7), "monthly": dt.timedelta(days=30)}

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from connectors import files
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
-from schemas.reading import connection_of
+from schemas.kinds import connection_of
 from schemas.registration import System
 from schemas.secrets import Secret
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.city import City
-from schemas.city import City as Registered
+from demo.city import InventedCity
+from schemas.city import InventedCity as Registered
 from schemas.pull import Batch, Pull
 from schemas.registration import Dataset, System
 from warehouse import landing, made, normalise, quality, shared, staging, suites
 from warehouse.lake import Lake
+from warehouse.verdicts import Verdict
 
 SYSTEMS = (
     "political_legal/grid",
@@ -30,7 +31,7 @@ def module(path: str):
     return importlib.import_module(f"demo.systems.{path.replace('/', '_')}")
 
 
-def said(city: City) -> dict[str, dict[str, pa.Table]]:
+def said(city: InventedCity) -> dict[str, dict[str, pa.Table]]:
     """Every system's tables."""
     return {path: module(path).tables(city) for path in SYSTEMS}
 
@@ -50,7 +51,7 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def sync(lake: Lake, where: Registered, of: System, tables: dict[str, pa.Table]) -> dict[str, quality.Verdict]:
+def sync(lake: Lake, where: Registered, of: System, tables: dict[str, pa.Table]) -> dict[str, Verdict]:
     """Land and accept every dataset of a system, one commit each; gives what the checks said."""
     run = uuid.uuid4().hex
     with lake.stage(run) as folder:

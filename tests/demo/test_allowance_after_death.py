@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.city import City
+from demo.city import InventedCity
 from demo.deaths import registered, still_paid
 from demo.expected_b import PLANTED, overpaid, suspected
 from schemas.city import read_city
@@ -25,7 +25,7 @@ DERIVED = ("allowance_after_death", "allowance_after_death_by_town")
 
 @pytest.fixture(scope="module")
 def city():
-    return City.make(scale=0.01)
+    return InventedCity.make(scale=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_every_town_has_exactly_the_planted_people_and_money(synced, city):
 
 
 def test_the_finding_is_of_the_same_size_in_a_larger_city(city):
-    assert suspected(City.make(scale=0.03)) == suspected(city)
+    assert suspected(InventedCity.make(scale=0.03)) == suspected(city)
     assert sum(people for people, _ in suspected(city).values()) == 63
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pytest
 
 from demo.changes import moment
-from demo.city import City
+from demo.city import InventedCity
 from demo.expected import DISPUTES_TWICE, FIGURES, PLANTED
 from demo.numbers import broken, id_numbers, usccs
 from schemas.city import read_city
@@ -30,7 +30,7 @@ def check_character(number: str) -> str:
 
 @pytest.fixture(scope="module")
 def city():
-    return City.make(scale=0.01)
+    return InventedCity.make(scale=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,14 @@ def where():
 
 
 def test_one_seed_gives_one_city(tables):
-    again = said(City.make(scale=0.01))
+    again = said(InventedCity.make(scale=0.01))
     for path, of in tables.items():
         for name, table in of.items():
             assert table.equals(again[path][name]), f"{path}/{name}"
 
 
 def test_another_seed_gives_other_people(city):
-    other = City.make(seed=1, scale=0.01)
+    other = InventedCity.make(seed=1, scale=0.01)
     assert not other.residents["id_number"].equals(city.residents["id_number"])
 
 
@@ -100,7 +100,7 @@ def test_a_broken_number_fails_its_check():
 
 
 def test_some_names_are_beyond_gb2312_and_some_have_a_dot():
-    names = City.make(scale=0.05).residents["name"].to_pylist()
+    names = InventedCity.make(scale=0.05).residents["name"].to_pylist()
     assert any("𠮷" in n for n in names)
     assert any("·" in n for n in names)
 
@@ -176,12 +176,12 @@ def counted(where, tables) -> dict[str, int]:
 
 @pytest.mark.parametrize("scale", [0.01, 0.03])
 def test_the_figures_do_not_depend_on_the_scale(where, scale):
-    assert counted(where, said(City.make(scale=scale))) == FIGURES
+    assert counted(where, said(InventedCity.make(scale=scale))) == FIGURES
 
 
 @pytest.mark.slow
 def test_the_figures_and_the_double_disputes_are_the_same_for_the_whole_city(where):
-    tables = said(City.make(scale=1))
+    tables = said(InventedCity.make(scale=1))
     assert counted(where, tables) == FIGURES
     assert twice(tables) == DISPUTES_TWICE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from answers import why
-from demo.city import City
+from demo.city import InventedCity
 from demo.expected import DISPUTES_TWICE, FIGURES, PLANTED, figures
 from schemas.city import read_city
 from tests.demo.city_lake import SYSTEMS, module, publish, said, sync
@@ -21,7 +21,7 @@ def where():
 
 @pytest.fixture(scope="module")
 def city():
-    return City.make(scale=SCALE)
+    return InventedCity.make(scale=SCALE)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from docking import withdrawal
 from docking.reconcile import reconcile
-from schemas.registration import Resource
+from schemas.registration import Sharing
 from tests.docking import killed
 from tests.docking.shared_city import ALLOWANCE, CODE, PENSION, city, record, row, system
 
@@ -41,7 +41,7 @@ LOSSES = {
     "retired": lambda: at_stage("retired"),
     "back to trial": lambda: at_stage("trial"),
     "no resource": lambda: without({"resource": None}),
-    "another code": lambda: without({"resource": Resource.model_validate({"code": "306012/000009", "share": "unconditional"})}),
+    "another code": lambda: without({"resource": Sharing.model_validate({"code": "306012/000009", "share": "unconditional"})}),
     "no dataset": lambda: [changed()[0].model_copy(update={"datasets": {}}), changed()[1]],
 }
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.warehouse import far_side, nasty_rows
 from warehouse import carried, made, normalise, quality, suites
-from warehouse.carried import Step
+from warehouse.carried import Increment
 from warehouse.lake import Lake
-from warehouse.quality import Verdict
+from warehouse.verdicts import Verdict
 
 TABLE = "civil_affairs_assistance__person"
 AFTER = "(SELECT * FROM stood ANTI JOIN gone USING (_key) UNION ALL BY NAME SELECT * FROM come)"
@@ -52,7 +52,7 @@ def test_carried_counts_are_those_of_a_whole_pass(seed: int, monkeypatch: pytest
     before = Verdict.from_json(quality.check(con, "stood", suite, last_rows=None).as_json())
     whole = quality.check(con, AFTER, suite, last_rows=None)
     monkeypatch.setattr(quality, "_select", None)  # no whole pass may be made
-    stepped = quality.check(con, AFTER, suite, last_rows=None, step=Step("stood", "gone", "come"), before=before)
+    stepped = quality.check(con, AFTER, suite, last_rows=None, step=Increment("stood", "gone", "come"), before=before)
     assert counts(stepped) == counts(whole)
     assert stepped.counted_at == before.counted_at
 
@@ -65,7 +65,7 @@ def test_a_new_value_that_stands_elsewhere_is_found() -> None:
     before = quality.check(con, "stood", suite, last_rows=None)
     for value, repeated in ((3, 0), (4, 2), (99, 0), ("NULL", 0)):
         con.execute(f"CREATE OR REPLACE TABLE come AS SELECT 'k3' AS _key, {value} AS n")
-        found = quality.check(con, AFTER, suite, last_rows=None, step=Step("stood", "gone", "come"), before=before).results[0]
+        found = quality.check(con, AFTER, suite, last_rows=None, step=Increment("stood", "gone", "come"), before=before).results[0]
         assert (found.unexpected_count, found.missing_count) == (repeated, int(value == "NULL"))
 
 
@@ -74,7 +74,7 @@ def test_after_a_week_every_row_is_counted_again() -> None:
     con.execute("CREATE TABLE stood AS SELECT 'k' || i AS _key, i AS n FROM range(9) r(i)")
     suite = promising("expect_column_values_to_not_be_null")
     now = quality.check(con, "stood", suite, last_rows=None)
-    same = Step("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
+    same = Increment("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
     old = replace(now, counted_at=dt.datetime.now(dt.UTC) - carried.OLDEST - dt.timedelta(minutes=1))
     assert quality.check(con, "stood", suite, last_rows=None, step=same, before=now).counted_at == now.counted_at
     assert quality.check(con, "stood", suite, last_rows=None, step=same, before=old).counted_at > now.counted_at
@@ -85,7 +85,7 @@ def test_a_verdict_of_other_promises_carries_nothing() -> None:
     con.execute("CREATE TABLE stood AS SELECT 'k' || i AS _key, i AS n FROM range(9) r(i)")
     one, other = (promising("expect_column_values_to_be_between", min_value=low) for low in (0, 5))
     before = quality.check(con, "stood", one, last_rows=None)
-    same = Step("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
+    same = Increment("stood", "(SELECT * FROM stood LIMIT 0)", "(SELECT * FROM stood LIMIT 0)")
     assert quality.check(con, "stood", other, last_rows=None, step=same, before=before).results[0].unexpected_count == 5
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from schemas.city import City
 from tests.warehouse.far_side import accept, city, land, pull_of, row, system
-from warehouse import guards, made, normalise, quality
+from warehouse import guards, made, normalise
 from warehouse.lake import Lake
+from warehouse.verdicts import Result
 
 TABLE = "civil_affairs_assistance__person"
 
@@ -23,7 +24,7 @@ def many(n: int, **changed: object) -> list[dict[str, object]]:
     return [row(i, **changed) for i in range(n)]
 
 
-def found(lake: Lake, rows: list[dict[str, object]], of=None, *, where: City | None = None) -> dict[str, list[quality.Result]]:
+def found(lake: Lake, rows: list[dict[str, object]], of=None, *, where: City | None = None) -> dict[str, list[Result]]:
     """What the guards say of these rows once they are landed."""
     of = of or system()
     land(lake, of, pull_of(rows))
@@ -31,13 +32,13 @@ def found(lake: Lake, rows: list[dict[str, object]], of=None, *, where: City | N
     with lake.stage("guarded") as folder:
         candidate = normalise.build(lake, where or city(of), of, "person", before, made.landing_states(lake)[TABLE], folder)
         results = guards.results(lake.cursor(), of.datasets["person"], candidate)
-    by_rule: dict[str, list[quality.Result]] = {}
+    by_rule: dict[str, list[Result]] = {}
     for one in results:
         by_rule.setdefault(one.expectation["meta"]["rule"], []).append(one)
     return by_rule
 
 
-def blocking(results: dict[str, list[quality.Result]]) -> set[str]:
+def blocking(results: dict[str, list[Result]]) -> set[str]:
     return {rule for rule, each in results.items() for r in each if r.severity == "block"}
 
 
@@ -112,4 +113,4 @@ def test_rows_held_nearly_all_are_told_as_the_mappings_fault_on_the_first_load_t
 def test_a_guards_finding_is_kept_and_read_back_as_it_was(lake):
     accepted(lake, many(60))
     [first, *_] = found(lake, many(60, XM="某"))["changed"]
-    assert quality.Result.from_json(first.as_json()).said() == first.said()
+    assert Result.from_json(first.as_json()).said() == first.said()

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from warehouse import quality
-from warehouse.quality import Verdict
+from warehouse.verdicts import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 

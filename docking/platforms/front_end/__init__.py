@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from docking.platforms import Answer, Held
+from docking.platforms import Held, PlatformAnswer
 from docking.platforms.front_end.address import open_engine, talking
 from docking.platforms.front_end.sending import put
 from docking.platforms.front_end.tables import NEW, TAKEN, batches, receipts, tables
@@ -47,8 +47,8 @@ class FrontEnd:
                         found[b.resource] = Held(b.batch, b.sequence, b.sha256)
         return found
 
-    def answers(self, names: Iterable[str]) -> list[Answer]:
-        found: list[Answer] = []
+    def answers(self, names: Iterable[str]) -> list[PlatformAnswer]:
+        found: list[PlatformAnswer] = []
         with talking(self.title):
             if not sa.inspect(self.engine).has_table(batches.name):
                 return []
@@ -71,17 +71,17 @@ def _parts(names: Iterable[str]) -> Iterable[list[str]]:
     return (ordered[start : start + _MOST] for start in range(0, len(ordered), _MOST))
 
 
-def _receipt(row: Any, batch: Any | None) -> Answer:
-    return Answer(
+def _receipt(row: Any, batch: Any | None) -> PlatformAnswer:
+    return PlatformAnswer(
         batch=row.batch, digest=batch.sha256 if batch else "", number=str(row.number),
         received_at=row.received_at.replace(tzinfo=dt.UTC), taken=row.status == TAKEN, code=row.code, text=row.text,
         rows=row.row_count, total=row.total, sha256=row.sha256 or "",
     )  # fmt: skip
 
 
-def _status(batch: Any) -> Answer:
+def _status(batch: Any) -> PlatformAnswer:
     taken = batch.batch_status == TAKEN
-    return Answer(
+    return PlatformAnswer(
         batch=batch.batch, digest=batch.sha256, number="batch_status", received_at=dt.datetime.now(dt.UTC), taken=taken,
         code=batch.err_code or "", text=batch.err_msg or "（未收到回执，依据批次状态：" + ("已入库）" if taken else "已退回）"),
         rows=batch.row_count if taken else None, total=None, sha256="", receipt=False,
