@@ -1,10 +1,12 @@
 """Where the hub keeps what it writes, and where the city's description is read from.
 
-HUB_HOME     everything the hub writes (default `.hub` beside workspace.yaml, mode 0700)
-HUB_SYSTEMS  the departments and their systems (default `systems/` beside workspace.yaml)
+HUB_HOME     everything the hub writes (default `.hub`, mode 0700)
+HUB_SYSTEMS  the departments and their systems (default `systems/`)
 HUB_SCHEMAS  record types, code lists and derived tables (default this folder)
 HUB_LANGUAGE zh (default) or en
 HUB_TIMEZONE the zone whose clock people here read (default Asia/Shanghai); a system's own stands in its registration
+
+The defaults are beside workspace.yaml, or in the folder one stands in where the hub is installed without its source.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import os
 from pathlib import Path
 
 FOREIGN = ("far", "demo")  # folders of HUB_HOME where others put what the hub reads; all else in it the hub writes itself
-ROOT = Path(__file__).resolve().parent.parent
+_SOURCE = Path(__file__).resolve().parent.parent
+ROOT = _SOURCE if (_SOURCE / "workspace.yaml").is_file() else Path.cwd()
 
 
 def home() -> Path:
@@ -36,7 +39,7 @@ def systems_folder() -> Path:
 
 
 def schemas_folder() -> Path:
-    return Path(os.environ.get("HUB_SCHEMAS") or ROOT / "schemas").resolve()
+    return Path(os.environ.get("HUB_SCHEMAS") or Path(__file__).parent).resolve()
 
 
 def zone() -> str:
