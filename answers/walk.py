@@ -140,7 +140,7 @@ def _rows(lake: Lake, city: City, dataset: Dataset, candidate: normalise.Candida
     found = lake.cursor().execute(f"""
         SELECT {shown.key(city, dataset, "c._key", plain=plain)}, struct_pack({sent}), struct_pack({made_of}),
             list_transform(c._failed, x -> {{'field': x.field, 'reason': x.reason, 'value': {value}}})
-        FROM read_parquet({literal(str(candidate.rows))}) c JOIN {table("landing", candidate.table)} l USING (_key)
+        FROM read_parquet({literal(str(candidate.looked))}) c JOIN {table("landing", candidate.table)} l USING (_key)
         ORDER BY c._key""")
     return [
         Row(k or "", {source(n): v for n, v in s.items()}, m, _failures(f), any(record.holds(x["field"]) for x in f))

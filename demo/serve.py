@@ -231,6 +231,9 @@ def alive(home: Path) -> int | None:
         return None
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []  # nobody waits for them: they outlive this process
+
+
 def _http(home: Path) -> int:
     """The interfaces' process, started if it does not answer; it outlives this one."""
     port = alive(home)
@@ -238,10 +241,10 @@ def _http(home: Path) -> int:
         return port
     _stop_http(home)
     with (folder(home) / "http.log").open("ab") as log:
-        subprocess.Popen(
+        _STARTED.append(subprocess.Popen(
             [sys.executable, "-m", "demo.serve_http", str(home)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=ROOT,
-        )  # fmt: skip
+        ))  # fmt: skip
     for _ in range(200):
         port = alive(home)
         if port:

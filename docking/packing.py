@@ -24,6 +24,7 @@ from docking import cells
 from docking.canonical import digest, row_hash
 from docking.resources import Resource, ResourceColumn
 from ledger.models import Delivery
+from warehouse.delta import KIND, compared
 from warehouse.lake import table
 from warehouse.sql import columns, literal, quoted
 
@@ -148,19 +149,9 @@ def _shared(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) ->
 
 
 def _differences(con: duckdb.DuckDBPyConnection, resource: Resource, before: int, after: int) -> None:
-    names = [c.name for c in resource.columns]
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE _rows AS
-        WITH old AS (
-            SELECT _id, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, before)})),
-        new AS (
-            SELECT *, hash({columns(names)}) AS _hash FROM ({_shared(con, resource, after)}))
-        SELECT
-            CASE WHEN old._id IS NULL THEN 'I' WHEN new._id IS NULL THEN 'D' ELSE 'U' END AS op_type,
-            coalesce(new._id, old._id) AS _id,
-            {", ".join(f"new.{quoted(n)}" for n in names)}
-        FROM new FULL JOIN old ON new._id = old._id
-        WHERE new._hash IS DISTINCT FROM old._hash""")
+    old, new = (f"({_shared(con, resource, version)})" for version in (before, after))
+    changes = compared(new, old, [c.name for c in resource.columns], key="_id", whole=True)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _rows AS SELECT {KIND} AS op_type, * EXCLUDE ({KIND}) FROM ({changes})")
 
 
 def _count(con: duckdb.DuckDBPyConnection, resource: Resource, version: int) -> int:

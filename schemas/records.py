@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from schemas.documents import Closed, read, refused
 from schemas.forms import Name, Severity, Share
+from schemas.patterns import Pattern
 
 Type = Literal["text", "integer", "decimal", "date", "datetime", "boolean", "code", "id_number", "uscc", "phone"]
 SQL_TYPES: dict[str, str] = {
@@ -53,7 +54,7 @@ class Rule(Closed):
     rule: Literal["required", "unique", "pattern", "check_digit", "range", "in", "filled", "rows"]
     field: Name | None = None
     fields: tuple[Name, ...] = ()
-    pattern: str | None = None
+    pattern: Pattern | None = None
     min: int | float | str | None = None
     max: int | float | str | None = None
     values: tuple[str, ...] = ()

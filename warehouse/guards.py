@@ -23,6 +23,7 @@ import duckdb
 
 from schemas.promises import Bound, Expect
 from schemas.registration import Dataset
+from warehouse.delta import KIND
 from warehouse.expectations import ROWS
 from warehouse.lake import Lake, table
 from warehouse.normalise import Candidate
@@ -117,7 +118,7 @@ def _moved(con: duckdb.DuckDBPyConnection, dataset: Dataset, candidate: Candidat
             f"count(*) FILTER (WHERE {t} IS NOT NULL AND {n} IS NULL)",
         ]
     stood = candidate.step.gone if candidate.step else table("standard", candidate.table)
-    row = con.execute(f"SELECT {', '.join(asked)} FROM {candidate.changes} n JOIN {stood} t USING (_key) WHERE n._kind = 'U'").fetchone()
+    row = con.execute(f"SELECT {', '.join(asked)} FROM {candidate.rows} n JOIN {stood} t USING (_key) WHERE n.{KIND} = 'U'").fetchone()
     assert row is not None
     had, differs, emptied = (dict(zip(fields, row[1 + place :: 3], strict=True)) for place in range(3))
     return _Moved(row[0], had, differs, emptied)

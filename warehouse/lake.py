@@ -39,6 +39,18 @@ CREATE TABLE hub.findings (
 """
 
 
+def columns_of(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> dict[str, str]:
+    """Column names and types of a table as a session sees it, in a transaction too; empty when there is no such table.
+
+    DESCRIBE takes under 5 ms; asking duckdb_tables() takes 117 with 140 tables, for it opens them all.
+    """
+    try:
+        found = con.execute(f"DESCRIBE {table(schema, name)}").fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {r[0]: r[1] for r in found}
+
+
 class Lake:
     """An open lake. One per process; cursor() gives each thread a session of its own."""
 
@@ -112,15 +124,8 @@ class Lake:
         return bool(self.columns(schema, table))
 
     def columns(self, schema: str, table: str) -> dict[str, str]:
-        """Column names and types of a table, in order; empty when there is no such table.
-
-        DESCRIBE takes 5 ms; asking duckdb_tables() takes 117 with 140 tables, for it opens them all.
-        """
-        try:
-            found = self.cursor().execute(f"DESCRIBE {quoted(schema)}.{quoted(table)}").fetchall()
-        except duckdb.CatalogException:
-            return {}
-        return {r[0]: r[1] for r in found}
+        """Column names and types of a table, in order; empty when there is no such table."""
+        return columns_of(self.cursor(), schema, table)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own; one per thread."""

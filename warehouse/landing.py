@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -22,9 +23,10 @@ from schemas.errors import Moved, SourceChanged
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
 from warehouse import row_keys
-from warehouse.difference import KIND, difference, distinct_keys, listing, sift
+from warehouse.delta import Delta, apply, grow, staged
+from warehouse.difference import difference, distinct_keys, listing, sift
 from warehouse.lake import Lake, table
-from warehouse.sql import listed, literal, one, quoted
+from warehouse.sql import listed, literal, number, one, quoted
 from warehouse.staging import Incoming
 
 QUARANTINE = """(_key VARCHAR, _slice VARCHAR, station VARCHAR, field VARCHAR, reason VARCHAR, value VARCHAR, raw BLOB,
@@ -44,34 +46,28 @@ class Landed:
     rows: int = 0
 
 
-@dataclass(frozen=True)
-class Changes:
+@dataclass(frozen=True, kw_only=True)
+class Changes(Delta):
     """A prepared landing of one dataset, valid only on top of landing number `number - 1`."""
 
-    table: str
     number: int
     cursor: Cursor | None
-    definition: str
     complete: bool  # the far side was read from its beginning
     columns: dict[str, str]  # the source's columns and their types as they will be landed
-    first: Path | None  # a finished file to register, when nothing was landed before
-    path: Path | None  # changed rows, with its kind I, U or D
-    quarantine: Path | None
+    first: Path | None = None  # a finished file to register, when nothing was landed before
+    quarantine: Path | None = None
     settled: Path  # keys and slices that were looked at: their old quarantine entries are void
     received: int
-    copies: int
-    inserted: int
-    updated: int
-    deleted: int
-    held: int
-    rejected: int
-    requarantined: bool  # what quarantine says of the rows looked at has changed
-    absent: int  # rows that were missing where a slice was whole, but kept because it had unreadable rows
+    copies: int = 0
+    held: int = 0
+    rejected: int = 0
+    requarantined: bool = False  # what quarantine says of the rows looked at has changed
+    absent: int = 0  # rows that were missing where a slice was whole, but kept because it had unreadable rows
     rekeyed: str = ""  # SQL of the key that every landed row is given first
 
     @property
     def empty(self) -> bool:
-        return not (self.first or self.inserted or self.updated or self.deleted or self.requarantined or self.rekeyed)
+        return not (self.first or self.changed or self.requarantined or self.rekeyed)
 
 
 def definition(system: System, dataset: Dataset) -> str:
@@ -84,7 +80,12 @@ def definition(system: System, dataset: Dataset) -> str:
          "connector": connection.connector},
         sort_keys=True,
     )  # fmt: skip
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}:{'+'.join(read.key)}"
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}:{_key(dataset)}"
+
+
+def _key(dataset: Dataset) -> str:
+    """The columns of its key as one text; SQL text holds no NUL, which a name may."""
+    return "+".join(k.replace("\0", "~0~") for k in dataset.reading.key)
 
 
 def landed(lake: Lake, name: str) -> Landed:
@@ -145,29 +146,28 @@ def prepare(
     distinct = distinct_keys(con, keyed, count)
     unreadable = incoming.rejected
     settled = folder / f"{name}.settled.parquet"
-    latest = before.number + 1
+    made_by: dict[str, Any] = {
+        "station": "landing", "table": name, "definition": made, "number": before.number + 1, "cursor": incoming.cursor, "complete": complete,
+    }  # fmt: skip
     if not old and not nulls and not unreadable and distinct == count and not _marked(dataset):
         con.execute(f"COPY (SELECT NULL::VARCHAR AS _key, NULL::VARCHAR AS _slice LIMIT 0) TO {literal(str(settled))}")
-        return Changes(
-            name, latest, incoming.cursor, made, complete, new, Path(_file(keyed)), None, None,
-            settled, count, 0, count, 0, 0, 0, 0, False, 0,
-        )  # fmt: skip
+        return Changes(**made_by, rows="", inserted=count, columns=new, first=Path(_file(keyed)), settled=settled, received=count)
     clean, held, copies = sift(con, dataset, keyed, incoming, folder, name, count, nulls, distinct)
     con.execute(
         f"COPY (SELECT DISTINCT _key, NULL::VARCHAR AS _slice FROM {keyed} WHERE _key IS NOT NULL UNION ALL"
         f" SELECT NULL, unnest({listing(incoming.whole)})) TO {literal(str(settled))}"
     )
     types = _agreed(old, new)
-    path = folder / f"{name}.changes.parquet"
-    replaced = bool(old) and before.number > 0 and before.key != "+".join(read.key)
-    counts, absent = difference(con, name, old, types, clean, keyed, dataset, incoming, path, replaced, rekeyed)
+    replaced = bool(old) and before.number > 0 and before.key != _key(dataset)
+    select, kept_back = difference(con, name, old, types, clean, keyed, dataset, incoming, replaced, rekeyed)
+    rows, counts = staged(con, select, folder / f"{name}.changes.parquet")
+    absent = number(con, kept_back) if kept_back else 0
     _believable(dataset, name, before, absent, unreadable + nulls)
     quarantine = _quarantine(con, name, held, incoming, folder)
     return Changes(
-        name, latest, incoming.cursor, made, complete, types, None, path, quarantine, settled, count, copies,
-        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
-        one(con, f"SELECT count(*) FROM {held}")[0], unreadable, _requarantined(con, name, bool(old), quarantine, settled), absent,
-        rekeyed,
+        **made_by, rows=rows, **counts, columns=types, quarantine=quarantine, settled=settled, received=count, copies=copies,
+        held=number(con, f"SELECT count(*) FROM {held}"), rejected=unreadable,
+        requarantined=_requarantined(con, name, bool(old), quarantine, settled), absent=absent, rekeyed=rekeyed,
     )  # fmt: skip
 
 
@@ -206,27 +206,20 @@ def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes
     target = table("landing", name)
     if changes.first:
         _register(tx, lake, name, changes.first)
-    elif changes.path:
+    else:
         if changes.rekeyed:
             tx.execute(
                 f"UPDATE {target} SET _key = {changes.rekeyed}, _number = {changes.number} WHERE _key IS DISTINCT FROM {changes.rekeyed}"
             )
         _alter(tx, name, changes.columns)
-        if changes.updated or changes.deleted:
-            tx.execute(
-                f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM read_parquet({literal(str(changes.path))}) WHERE {KIND} <> 'I')"
-            )
-        if changes.inserted or changes.updated:
-            tx.execute(
-                f"INSERT INTO {target} BY NAME SELECT * EXCLUDE ({KIND}) FROM read_parquet({literal(str(changes.path))}) WHERE {KIND} <> 'D'"
-            )
+        apply(tx, changes)
     _settle(tx, name, changes, run)
     rows = one(tx, f"SELECT count(*) FROM {target}")[0]
     entry = (
         name, changes.number, run, json.dumps(changes.cursor) if changes.cursor is not None else None, _kept(changes.definition),
         changes.received, changes.copies, changes.inserted, changes.updated, max(changes.deleted, bool(changes.rekeyed)), changes.held, changes.rejected, rows,
     )  # fmt: skip
-    state = changes.number if changes.first or changes.inserted or changes.updated or changes.deleted or changes.rekeyed else state
+    state = changes.number if changes.first or changes.changed or changes.rekeyed else state
     tx.execute(
         f"INSERT INTO hub.cursors VALUES ({', '.join(map(literal, entry))}, now() AT TIME ZONE 'UTC', {state}, {literal(changes.complete)})"
     )
@@ -245,21 +238,12 @@ def _register(tx: duckdb.DuckDBPyConnection, lake: Lake, name: str, finished: Pa
 
 def _alter(tx: duckdb.DuckDBPyConnection, name: str, wanted: dict[str, str]) -> None:
     """New columns are added; a column whose type changed becomes text, because its type is no longer to be trusted."""
-    target = table("landing", name)
-    found = tx.execute(
-        "SELECT column_name, data_type FROM duckdb_columns()"
-        f" WHERE database_name = 'lake' AND schema_name = 'landing' AND table_name = {literal(name)}"
-    )
-    now = dict(found.fetchall())
+    now = grow(tx, "landing", name, {**wanted, **_OWN_TYPES})
     if not now:
-        tx.execute(f"CREATE TABLE {target} ({', '.join(f'{quoted(c)} {t}' for c, t in {**wanted, **_OWN_TYPES}.items())})")
         tx.execute(f"CREATE TABLE {table('quarantine', name)} {QUARANTINE}")
-        return
+    target, spare = table("landing", name), quoted("~was")
     for column, kind in wanted.items():
-        if column not in now:
-            tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
-        elif now[column] != kind:
-            spare = quoted("~was")
+        if column in now and now[column] != kind:
             tx.execute(f"ALTER TABLE {target} RENAME COLUMN {quoted(column)} TO {spare}")
             tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
             tx.execute(f"UPDATE {target} SET {quoted(column)} = {row_keys.cast(spare, now[column], kind)}")
@@ -316,7 +300,7 @@ def _rekeyed(con: duckdb.DuckDBPyConnection, name: str, old: dict[str, str], dat
     """SQL of the keys of landed rows, where an older rule wrote any of them otherwise."""
     key = dataset.reading.key
     columns = [c for k in key if (c := names.landed_of(k, old))]
-    if not before.number or before.rule == row_keys.RULE or len(columns) < len(key) or before.key != "+".join(key) or not key:
+    if not before.number or before.rule == row_keys.RULE or len(columns) < len(key) or before.key != _key(dataset) or not key:
         return ""
     new = row_keys.sql(columns, [old[c] for c in columns])
     other = con.execute(f"SELECT 1 FROM {table('landing', name)} WHERE _key IS DISTINCT FROM {new} LIMIT 1").fetchone()

@@ -22,29 +22,24 @@ from schemas.registration import Dataset, FieldMap, System
 from warehouse import made, row_keys
 from warehouse.carried import LARGE, SMALL, Increment
 from warehouse.conversions import WORDS, Asked, Word, text_of
+from warehouse.delta import KIND, Counts, Delta, apply, compared, grow, staged, standing
 from warehouse.difference import row_text
 from warehouse.lake import Lake, table
 from warehouse.made import Made
 from warehouse.sql import columns, literal, one, quoted
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What a dataset's standard rows would become, as files beside the lake."""
+@dataclass(frozen=True, kw_only=True)
+class Candidate(Delta):
+    """What a dataset's standard rows would become."""
 
-    table: str
     record: Record
     landing: int  # the landing state it was made from
-    definition: str
     before: Made
-    rows: Path  # one row a changed key: fields, and what failed
-    changes: str  # SQL for the rows that change in standard.<table>, with `_number` and `_kind`: I, U or D
+    looked: Path  # one row a key that was looked at: fields, and what failed
     relation: str  # SQL for the whole of standard.<table> as it would be
     step: Increment | None  # how it differs from what is accepted, where that is little
     examined: int
-    inserted: int
-    updated: int
-    deleted: int
     held: int  # rows held back
     findings: int  # values left empty
 
@@ -214,13 +209,14 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     made_with = definition(city, system, name)
     everything = before.definition != made_with or code not in before.made_from
     landed_columns = lake.columns("landing", code)
-    standard = _standard(lake, code, record)
+    types = {"_key": "VARCHAR", **{n: SQL_TYPES[f.type] for n, f in record.fields.items()}}
+    standard = standing("standard", code, lake.columns("standard", code), types)
     since = "true" if everything else f"_number > {before.made_from[code]}"
-    rows = folder / f"{code}.candidate.parquet"
+    looked = folder / f"{code}.candidate.parquet"
     source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
     statement = select(city, dataset, landed_columns, source, zone=system.timezone, where=f"{system.path}/{name}")
-    con.execute(f"COPY ({statement}) TO {literal(str(rows))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
-    candidate = f"read_parquet({literal(str(rows))})"
+    con.execute(f"COPY ({statement}) TO {literal(str(looked))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    candidate = f"read_parquet({literal(str(looked))})"
     good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))
     fields = columns(record.fields)
@@ -230,32 +226,23 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
         f"SELECT count(*), count(*) FILTER (WHERE len({_holding(record)}) > 0), coalesce(sum(len(_failed)), 0)::BIGINT - "
         f"coalesce(sum(len({_holding(record)})), 0)::BIGINT FROM {candidate}",
     )
+    stay = f"SELECT _key, {fields} FROM {standard}"
     if before.rows:
         accepted = step.gone if step else standard
-        dead = f"SELECT _key FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)" if removed else ""
-        changes = _compare(con, record, accepted, good, dead, folder / f"{code}.accepted.parquet", landing)
-        counts = dict(con.execute(f"SELECT _kind, count(*) FROM {changes} GROUP BY ALL").fetchall())
-        stay = f"SELECT _key, {fields} FROM {standard}"
-        come = f" t ANTI JOIN {changes} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {changes} WHERE _kind <> 'D'"
-        relation = f"({stay}{come if counts else ''})"
+        differs = compared(good, accepted, record.fields, also=f"{landing}::BIGINT AS _number")
+        if removed:
+            differs += f" UNION ALL BY NAME SELECT _key, 'D' AS {KIND} FROM {accepted} t ANTI JOIN {table('landing', code)} l USING (_key)"
+        rows, counts = staged(con, differs, folder / f"{code}.accepted.parquet")
+        come = f" t ANTI JOIN {rows} c USING (_key) UNION ALL BY NAME SELECT _key, {fields} FROM {rows} WHERE {KIND} <> 'D'"
+        relation = f"({stay}{come if any(counts.values()) else ''})"
     else:  # nothing to compare with: every good row is new
-        changes = f"(SELECT _key, {fields}, {landing}::BIGINT AS _number, 'I' AS _kind FROM {good})"
-        counts = {"I": examined - held}
+        rows = f"(SELECT _key, {fields}, {landing}::BIGINT AS _number, 'I' AS {KIND} FROM {good})"
+        counts = Counts(inserted=examined - held)
         relation = f"(SELECT _key, {fields} FROM {good})"
     return Candidate(
-        code, record, landing, made_with, before, rows, changes, relation, step,
-        examined, counts.get("I", 0), counts.get("U", 0), counts.get("D", 0), held, findings,
+        station="standard", table=code, definition=made_with, rows=rows, **counts, record=record, landing=landing, before=before,
+        looked=looked, relation=relation, step=step, examined=examined, held=held, findings=findings,
     )  # fmt: skip
-
-
-def _standard(lake: Lake, code: str, record: Record) -> str:
-    """The relation to compare with: the standard table, with columns it has not got yet, or an empty one."""
-    have = lake.columns("standard", code)
-    if not have:
-        empty = ", ".join(f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items())
-        return f"(SELECT NULL::VARCHAR AS _key, {empty} LIMIT 0)"
-    lacking = [f"NULL::{SQL_TYPES[f.type]} AS {quoted(n)}" for n, f in record.fields.items() if n not in have]
-    return f"(SELECT *{''.join(', ' + c for c in lacking)} FROM {table('standard', code)})"
 
 
 def _deleted_since(con: duckdb.DuckDBPyConnection, code: str, number: int) -> bool:
@@ -279,38 +266,16 @@ def _step(
     )
 
 
-def _compare(con: duckdb.DuckDBPyConnection, record: Record, standard: str, good: str, dead: str, path: Path, landing: int) -> str:
-    """I, U and D of the good rows against the accepted versions of their keys; `dead` selects the keys that are gone."""
-    fields = list(record.fields)
-    here = f"hash({', '.join(f'n.{quoted(f)}' for f in fields)})"
-    there = f"hash({', '.join(f't.{quoted(f)}' for f in fields)})"
-    gone = f"UNION ALL BY NAME SELECT _key, 'D' AS _kind FROM ({dead})" if dead else ""
-    con.execute(f"""
-        COPY (
-            SELECT n._key, {", ".join(f"n.{quoted(f)}" for f in fields)}, {landing}::BIGINT AS _number,
-                CASE WHEN t._key IS NULL THEN 'I' ELSE 'U' END AS _kind
-            FROM {good} n LEFT JOIN {standard} t ON t._key = n._key
-            WHERE t._key IS NULL OR {here} <> {there}
-            {gone}
-        ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
-    return f"read_parquet({literal(str(path))})"
-
-
 def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blocked: bool) -> None:
     """Make the candidate the current rows of its dataset, in the caller's transaction.
 
     A blocked candidate writes what is wrong with it and nothing else: yesterday's rows stay.
     """
-    code, record = candidate.table, candidate.record
-    target = table("standard", code)
-    _create(tx, code, record)
-    changed = candidate.inserted + candidate.updated + candidate.deleted
-    staged = candidate.changes
-    if changed and not blocked:
-        if candidate.updated or candidate.deleted:
-            tx.execute(f"DELETE FROM {target} WHERE _key IN (SELECT _key FROM {staged} WHERE _kind <> 'I')")
-        if candidate.inserted or candidate.updated:
-            tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind) FROM {staged} WHERE _kind <> 'D'")
+    code, target = candidate.table, table("standard", candidate.table)
+    types = {n: SQL_TYPES[f.type] for n, f in candidate.record.fields.items()}
+    grow(tx, "standard", code, {"_key": "VARCHAR", **types, "_number": "BIGINT"})
+    if not blocked:
+        apply(tx, candidate)
     _quarantine(tx, candidate, run)
     row = tx.execute(f"SELECT count(*) FROM {target}").fetchone()
     counts = (0, 0, 0) if blocked else (candidate.inserted, candidate.updated, candidate.deleted)
@@ -328,25 +293,11 @@ def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blo
     )
 
 
-def _create(tx: duckdb.DuckDBPyConnection, code: str, record: Record) -> None:
-    found = tx.execute(
-        f"SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'standard' AND table_name = {literal(code)}"
-    )
-    have = {r[0] for r in found.fetchall()}
-    target = table("standard", code)
-    typed = [f"{quoted(n)} {SQL_TYPES[f.type]}" for n, f in record.fields.items()]
-    if not have:
-        tx.execute(f"CREATE TABLE {target} (_key VARCHAR, {', '.join(typed)}, _number BIGINT)")
-    for (name, _), column in zip(record.fields.items(), typed, strict=True):
-        if have and name not in have:
-            tx.execute(f"ALTER TABLE {target} ADD COLUMN {column}")
-
-
 def _quarantine(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str) -> None:
     """The station's entries about the keys just examined are replaced; the first date of a lasting one stays."""
     code = candidate.table
     target = table("quarantine", code)
-    rows = f"read_parquet({literal(str(candidate.rows))})"
+    rows = f"read_parquet({literal(str(candidate.looked))})"
     landed = [r[0] for r in tx.execute(f"DESCRIBE {table('landing', code)}").fetchall() if r[0] not in names.OWN]
     has_old = tx.execute(f"SELECT 1 FROM {target} WHERE station = 'standard' LIMIT 1").fetchone()
     if has_old:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
@@ -19,10 +20,11 @@ from schemas.city import City
 from schemas.records import SQL_TYPES, Derived, Record
 from warehouse import golden, made
 from warehouse.changed import keys_since, within
+from warehouse.delta import KIND, Delta, apply, compared, grow, staged, standing
 from warehouse.identity import contributors, key_of, key_of_derived, orders
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, listed, literal, number, quoted
+from warehouse.sql import columns, listed, number, quoted
 
 LAYOUT = 2  # raise it when the same rows would make another shared table
 SHRINK = 0.2  # a shared record type never loses more than a fifth of its rows in one step without a person's word
@@ -33,27 +35,21 @@ Standing = Mapping[str, Made]  # by name: the newest entry
 Seen = dict[int, tuple[Standing, Standing]]  # by version of the lake: what stood in standard and in shared
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The next state of one shared table, as a file of changes."""
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Delta):
+    """The next state of one shared or derived table."""
 
-    station: str  # shared or derived
-    name: str
+    kind: Literal["shared", "derived"]
     columns: dict[str, str]
-    path: Path
     made_from: dict[str, int]
-    definition: str
-    inserted: int
-    updated: int
-    deleted: int
     before: int
-    withdrawn: int  # of the deleted, rows that only datasets had which their registration now keeps out
+    withdrawn: int = 0  # of the deleted, rows that only datasets had which their registration now keeps out
     snapshot: int  # the version of the lake it was worked out from; 0 for a derived table
 
     @property
     def refused(self) -> bool:
         lost = self.deleted - self.withdrawn - self.inserted
-        return self.station == "shared" and self.before > _SMALL and lost > self.before * SHRINK
+        return self.kind == "shared" and self.before > _SMALL and lost > self.before * SHRINK
 
 
 def inputs(city: City, record: str, done: dict[str, Made], agreed: frozenset[str] = frozenset()) -> dict[str, int]:
@@ -118,7 +114,17 @@ def _prepare_record(
     sources = {t: set(lake.columns("standard", t)) for t in made_from}
     ranked = orders(city, name, list(made_from))
     if few and last and not number(con, "SELECT count(*) FROM _touched"):
-        return Prepared("shared", name, types, folder / "nothing", made_from, definition, 0, 0, 0, last.rows, 0, at)
+        return Prepared(
+            station="shared",
+            table=name,
+            definition=definition,
+            rows="",
+            kind="shared",
+            columns=types,
+            made_from=made_from,
+            before=last.rows,
+            snapshot=at,
+        )
     bodies = golden.statements(con, record, sources, ranked, only=_only(con, record) if few else "") if sources else [_none(types)]
     which = within(con, "_touched") if few else ""
     next_ = Next("shared", name, types, bodies, made_from, definition, at, which)
@@ -186,7 +192,7 @@ def _none(types: dict[str, str]) -> str:
 class Next:
     """What a shared table is to be, not compared yet."""
 
-    station: str
+    kind: Literal["shared", "derived"]
     name: str
     types: dict[str, str]
     bodies: list[str]  # SELECTs whose rows together are the next state, or that part of it which `which` names
@@ -198,7 +204,6 @@ class Next:
 
 def _compare(lake: Lake, con: duckdb.DuckDBPyConnection, next_: Next, folder: Path, *, withdrawn: Sequence[str] = ()) -> Prepared:
     name, types = next_.name, next_.types
-    path = folder / f"{next_.station}.{name}.parquet"
     cast = ", ".join(f"CAST({quoted(c)} AS {t}) AS {quoted(c)}" for c, t in types.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE _next ({', '.join(f'{quoted(c)} {t}' for c, t in types.items())})")
     for body in next_.bodies:
@@ -207,63 +212,30 @@ def _compare(lake: Lake, con: duckdb.DuckDBPyConnection, next_: Next, folder: Pa
     if count != keys:
         raise RuntimeError(f"shared.{name}: {count} rows for {keys} identities")
     have = lake.columns("shared", name)
-    current = _current(name, types, have, next_.which)
-    here, there = (f"hash({', '.join(f'{side}.{quoted(c)}' for c in types)})" for side in ("n", "t"))
-    only = (
-        f"t._id IS NOT NULL AND len(list_filter(t._sources, x -> x.source NOT IN {listed(withdrawn)})) = 0"
-        if withdrawn and have
-        else "false"
+    current = standing("shared", name, have, types, next_.which)
+    only = f"t._id IS NOT NULL AND len(list_filter(t._sources, x -> x.source NOT IN {listed(withdrawn)})) = 0" if withdrawn else "false"
+    fields = [c for c in types if c != "_id"]
+    select = compared(
+        "_next", current, fields, key="_id", whole=True, also=f"{only} AS _withdrawn", with_old=["_sources"] if withdrawn else []
     )
-    con.execute(f"""
-        COPY (
-            SELECT {", ".join(f"n.{quoted(c)}" for c in types if c != "_id")}, coalesce(n._id, t._id) AS _id,
-                CASE WHEN t._id IS NULL THEN 'I' WHEN n._id IS NULL THEN 'D' ELSE 'U' END AS _kind, {only} AS _withdrawn
-            FROM _next n FULL JOIN {current} t ON n._id = t._id
-            WHERE n._id IS NULL OR t._id IS NULL OR {here} <> {there}
-        ) TO {literal(str(path))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+    rows, counts = staged(con, select, folder / f"{next_.kind}.{name}.parquet")
     con.execute("DROP TABLE _next")
-    staged = f"read_parquet({literal(str(path))})"
-    found = con.execute(f"SELECT _kind, count(*), count(*) FILTER (WHERE _withdrawn) FROM {staged} GROUP BY ALL").fetchall()
-    counts, by_decision = {kind: n for kind, n, _ in found}, {kind: n for kind, _, n in found}
     return Prepared(
-        next_.station, name, types, path, next_.made_from, next_.definition,
-        counts.get("I", 0), counts.get("U", 0), counts.get("D", 0),
+        station="shared", table=name, definition=next_.definition, rows=rows, **counts, kind=next_.kind, columns=types,
+        made_from=next_.made_from, snapshot=next_.snapshot,
         before=number(con, f"SELECT count(*) FROM {table('shared', name)}") if have else 0,
-        withdrawn=by_decision.get("D", 0),
-        snapshot=next_.snapshot,
+        withdrawn=number(con, f"SELECT count(*) FROM {rows} WHERE _withdrawn AND {KIND} = 'D'") if withdrawn else 0,
     )  # fmt: skip
-
-
-def _current(name: str, types: dict[str, str], have: dict[str, str], which: str) -> str:
-    """What is shared now, or that part of it, with columns it has not got yet."""
-    if not have:
-        return f"({_none(types)})"
-    lacking = "".join(f", NULL::{t} AS {quoted(c)}" for c, t in types.items() if c not in have)
-    return f"(SELECT *{lacking} FROM {table('shared', name)}{f' WHERE {which}' if which else ''})"
 
 
 def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
     """Apply one table's changes in the caller's transaction."""
-    name, target = prepared.name, table("shared", prepared.name)
-    found = tx.execute(
-        f"SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'shared' AND table_name = {literal(name)}"
-    )
-    have = {r[0] for r in found.fetchall()}
-    if not have:
-        tx.execute(f"CREATE TABLE {target} ({', '.join(f'{quoted(c)} {t}' for c, t in prepared.columns.items())})")
-    else:
-        for column, kind in prepared.columns.items():
-            if column not in have:
-                tx.execute(f"ALTER TABLE {target} ADD COLUMN {quoted(column)} {kind}")
-    staged = f"read_parquet({literal(str(prepared.path))})"
-    if prepared.updated or prepared.deleted:
-        tx.execute(f"DELETE FROM {target} WHERE _id IN (SELECT _id FROM {staged} WHERE _kind <> 'I')")
-    if prepared.inserted or prepared.updated:
-        tx.execute(f"INSERT INTO {target} BY NAME SELECT * EXCLUDE (_kind, _withdrawn) FROM {staged} WHERE _kind <> 'D'")
+    grow(tx, "shared", prepared.table, prepared.columns)
+    apply(tx, prepared, key="_id", leave=["_withdrawn"])
     made.append(
         tx,
-        prepared.station,
-        name,
+        prepared.kind,
+        prepared.table,
         run,
         made_from=prepared.made_from,
         definition=prepared.definition,

@@ -6,9 +6,10 @@ import datetime as dt
 import math
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 SEPARATOR = "chr(31)"  # U+001F between the parts of a key
 

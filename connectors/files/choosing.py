@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from connectors.files import order
 from connectors.files.words import BOOKS
 from connectors.places import Outside, inside
 from connectors.wording import Who
+from schemas import patterns
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.reading import Read
 from schemas.remarks import Remark
@@ -157,12 +157,12 @@ def _finished(path: Path, read: Read, *, patient: bool) -> bool:
 def _batched(who: Who, named: dict[str, Path], waiting: list[str], strange: dict[str, Said], read: Read) -> Seen:
     late: dict[str, int] = {}
     groups: dict[str, list[str]] = {}
-    for name in named:
-        match = re.search(read.batch, name) if read.batch else None
-        if read.batch and not match:
+    batches = patterns.found(read.batch, list(named)) if read.batch else [""] * len(named)
+    for name, batch in zip(named, batches, strict=True):
+        if batch is None:
             strange[name] = Said("的名称中没有登记的批次（read.batch）", "has no batch in its name as read.batch has it")
         else:
-            groups.setdefault((match[1] if match.groups() else match[0]) if match else "", []).append(name)
+            groups.setdefault(batch, []).append(name)
     if read.batch and read.parts:
         late = {b: read.parts - len(names) for b, names in groups.items() if len(names) < read.parts}
         groups = {b: names for b, names in groups.items() if b not in late}

@@ -14,6 +14,7 @@ from connectors.places import Place
 from schemas.documents import wrong
 from schemas.forms import Duration, Texts
 from schemas.kinds import Kind
+from schemas.patterns import Pattern
 from schemas.reading import Connection, Read
 
 BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
@@ -29,6 +30,8 @@ def _below(pattern: str) -> str:
             raise wrong("不能指向文件夹之外", "must not lead out of the folder", found=pattern)
     if "\\" in pattern or "\0" in pattern or not pattern.strip():
         raise wrong("不是文件名的样式", "is no pattern of file names", found=pattern)
+    if pattern.count("**") > 1:  # each more walks every folder once again for every folder
+        raise wrong("** 最多写一次", "** may stand in it once", found=pattern)
     return pattern
 
 
@@ -56,7 +59,7 @@ def _mark(mark: str) -> str:
     return mark
 
 
-Pattern = Annotated[str, AfterValidator(_below)]
+Glob = Annotated[str, AfterValidator(_below)]
 Ending = Annotated[str, AfterValidator(_name)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Mark = Annotated[str, AfterValidator(_mark)]
@@ -75,11 +78,11 @@ class FilesConnection(Connection):
 class FilesRead(Read):
     """The words of `read:` for files."""
 
-    files: Pattern  # a pattern in the folder, for example person_*.csv
+    files: Glob  # a pattern in the folder, for example person_*.csv
     complete_when: Ending | None = None  # the suffix of the control file that says: finished
     settled: Duration = dt.timedelta(seconds=5)  # without a control file: unchanged for this long
     parts: int | None = Field(default=None, ge=1)  # a batch is complete with that many files
-    batch: str | None = None  # a pattern with one group: the batch in a file name
+    batch: Pattern | None = None  # a pattern with one group: the batch in a file name
     header: Lines = (1,)  # the lines that hold the column names, joined by `join`
     join: str = "/"
     encoding: Encoding | None = None  # of a text file; utf-8 without it

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo.city import InventedCity
-from schemas.city import InventedCity as Registered
+from schemas.city import City as Registered
 from schemas.pull import Batch, Pull
 from schemas.registration import Dataset, System
 from warehouse import landing, made, normalise, quality, shared, staging, suites

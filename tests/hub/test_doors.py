@@ -84,10 +84,11 @@ def test_wrong_yaml_exits_with_2_and_names_file_line_word_and_what_is_allowed(ci
 
 def test_a_broken_pipe_is_no_traceback(city):
     whole = {**os.environ, **city.environment, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([*HUB, "systems", "schema"], env=whole, cwd=city.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    process.wait(60)
-    assert b"Traceback" not in process.stderr.read()
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*HUB, "systems", "schema"], env=whole, cwd=city.home, stdout=pipe, stderr=pipe) as process:
+        process.stdout.close()
+        process.wait(60)
+        assert b"Traceback" not in process.stderr.read()
 
 
 def test_a_fault_in_the_program_is_told_without_a_traceback_and_kept_in_the_log(city, monkeypatch):
