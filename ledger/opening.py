@@ -28,8 +28,12 @@ class LedgerError(HubError):
 def open_ledger(home: Path) -> Ledger:
     """The ledger, at its newest version. Safe when several processes open it at once."""
     engine = _engine(home)
-    if _version(engine) != newest():
-        _migrate(engine, home)
+    try:
+        if _version(engine) != newest():
+            _migrate(engine, home)
+    except BaseException:
+        engine.dispose()
+        raise
     return Ledger(engine)
 
 

@@ -84,8 +84,7 @@ def definition(system: System, dataset: Dataset) -> str:
 
 
 def _key(dataset: Dataset) -> str:
-    """The columns of its key as one text; SQL text holds no NUL, which a name may."""
-    return "+".join(k.replace("\0", "~0~") for k in dataset.reading.key)
+    return "+".join(dataset.reading.key)
 
 
 def landed(lake: Lake, name: str) -> Landed:
@@ -137,7 +136,6 @@ def prepare(
     far side was read from its beginning.
     """
     con = lake.cursor()
-    read = dataset.reading
     old = lake.columns("landing", name)
     new = _types(con, incoming)
     rekeyed = _rekeyed(con, name, old, dataset, before)

@@ -36,6 +36,8 @@ def literal(value: object) -> str:
             return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
         case dt.date():
             return f"DATE '{value.isoformat()}'"
+        case str() if "\x00" in value:  # SQL text cannot hold it
+            return f"({' || chr(0) || '.join(literal(part) for part in value.split(chr(0)))})"
         case str():
             return "'" + value.replace("'", "''") + "'"
     raise TypeError(f"no SQL literal for {type(value).__name__}")
