@@ -30,6 +30,13 @@ class NothingYet(HubError):
     """There is no lake to read from."""
 
 
+class _Log(RotatingFileHandler):
+    """A line that cannot be written (a full disk, say) is lost: what it is about is on the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        del record
+
+
 def whole_city() -> City:
     """Every registration, or a RegistrationError that names every mistake."""
     from schemas.city import read_city
@@ -83,7 +90,7 @@ def keep_log() -> Path:
     path = folder / "hub.log"
     log = logging.getLogger("lianshu")
     if not any(isinstance(h, RotatingFileHandler) and h.baseFilename == str(path) for h in log.handlers):
-        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8", delay=True)
+        handler = _Log(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
         log.propagate = False

@@ -178,7 +178,12 @@ def show_errors(errors: Mapping[str, HubError]) -> None:
 
 
 def unforeseen(error: Exception) -> HubError:
-    """A fault of ours. Its text may hold a person's data, so only the log gets it."""
+    """A full disk, or a fault of ours. Its text may hold a person's data, so only the log gets it."""
+    from schemas.home import home
+    from warehouse import space
+
+    if full := space.full(error, home()):
+        return full
     log = logging.getLogger("lianshu")
     if log.handlers:
         log.error("unforeseen", exc_info=error)

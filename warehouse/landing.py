@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,7 +231,11 @@ def _register(tx: duckdb.DuckDBPyConnection, lake: Lake, name: str, finished: Pa
     tx.execute(f"CREATE TABLE {table('quarantine', name)} {QUARANTINE}")
     owned = lake.files / "landing" / name / f"{finished.parent.name}.parquet"  # a leftover of a killed commit is an orphan of clean-up
     owned.parent.mkdir(parents=True, exist_ok=True)
-    finished.replace(owned)
+    owned.unlink(missing_ok=True)
+    try:
+        owned.hardlink_to(finished)  # should this commit fail, the file is still there for another
+    except OSError:
+        shutil.copyfile(finished, owned)
     tx.execute(f"CALL ducklake_add_data_files('lake', {literal(name)}, {literal(str(owned))}, schema => 'landing')")
 
 

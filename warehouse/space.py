@@ -11,6 +11,7 @@ from pathlib import Path
 
 from schemas.errors import DiskFull
 
+LITTLE = 1_000_000  # bytes; with less SQLite cannot even open its log
 _WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded")
 
 
@@ -18,9 +19,10 @@ def full(error: BaseException, home: Path) -> DiskFull | None:
     """What to tell when the error, or one that led to it, is a disk without room."""
     if isinstance(error, DiskFull):
         return error
-    if not any(_is_full(e) for e in _chain(error)):
+    left = shutil.disk_usage(home).free
+    if not any(_is_full(e) or (left < LITTLE and _is_strange(e)) for e in _chain(error)):
         return None
-    free = shutil.disk_usage(home).free // 1_000_000
+    free = left // 1_000_000
     return DiskFull(
         f"枢纽所在磁盘已满（{home}，剩余 {free} MB），本次没有写入",
         f"the hub's disk is full ({home}, {free} MB left); nothing of this was written",
@@ -39,3 +41,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _is_full(error: BaseException) -> bool:
     return (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or any(w in str(error).lower() for w in _WORDS)
+
+
+def _is_strange(error: BaseException) -> bool:
+    return "disk i/o error" in str(error).lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +89,7 @@ def sync(
 
 
 def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, folder: Path, tell: Tell, *, again: bool) -> None:
-    """Stage every dataset, land what staged in one commit, then say so to the far side.
+    """Stage every dataset, land what staged in one commit (or each by itself, where one cannot be), then say so to the far side.
 
     A connection that does not answer, or turns our account away, is not tried again for the datasets after it.
     """
@@ -127,7 +127,14 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
                 prepared.append(changes)
                 outcome.state, outcome.landed = "unchanged" if changes.empty else "changed", changes
             tell("staged", f"{system.path}/{name}", state=outcome.state, changes=changes)
-        landing.land(hub.lake, run, prepared, message=f"land {system.path}")
+        whole = {c.table: c for c in prepared}
+        not_landed = _together_or_alone(
+            list(whole), lambda some: landing.land(hub.lake, run, [whole[t] for t in some], message=f"land {system.path}"), hub.home
+        )
+        for name, outcome in outcomes.items():
+            if outcome.table in not_landed:
+                outcome.landed = None
+                _not_written(system, name, outcome, not_landed[outcome.table], "落地", "landing", tell)
         for name, outcome in outcomes.items():
             if outcome.state != "failed":
                 hub.ledger.confirm(outcome.table, run, changed=outcome.state == "changed")
@@ -135,6 +142,33 @@ def _pull(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, fold
     finally:
         for connector in opened.values():
             connector.close()
+
+
+def _together_or_alone(names: list[str], commit: Callable[[list[str]], None], home: Path) -> dict[str, Exception]:
+    """Commit all of them together; where that fails, each by itself. Returns those that could not be, and why."""
+    if not names:
+        return {}
+    try:
+        commit(names)
+    except Exception as error:
+        if space.full(error, home):
+            raise
+        if len(names) == 1:
+            return {names[0]: error}
+        log.warning("not together: %s", type(error).__name__)
+    else:
+        return {}
+    return {name: error for one in names for name, error in _together_or_alone([one], commit, home).items()}
+
+
+def _not_written(system: System, name: str, outcome: Outcome, error: Exception, zh: str, en: str, tell: Tell) -> None:
+    """A fault of one dataset in the common commit is its own; what it had stays."""
+    where = f"{system.path}/{name}"
+    if not isinstance(error, HubError):
+        log.error("%s", where, exc_info=error)
+        error = unforeseen(where, zh, en, error)
+    outcome.state, outcome.error = "failed", error
+    tell("failed", where, error=error)
 
 
 def _stage(
@@ -218,13 +252,19 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
         ready = [n for n in waiting if outcomes[n].candidate]
         if not ready:
             return
-        with hub.lake.writing(f"accept {system.path}", run=run) as tx:
-            for name in ready:
-                outcome = outcomes[name]
-                assert outcome.candidate is not None
-                assert outcome.verdict is not None
-                normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted)
-                quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
+
+        def accept(some: list[str]) -> None:
+            with hub.lake.writing(f"accept {system.path}", run=run) as tx:
+                for name in some:
+                    outcome = outcomes[name]
+                    assert outcome.candidate is not None
+                    assert outcome.verdict is not None
+                    normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted)
+                    quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
+
+        for name, fault in _together_or_alone(ready, accept, hub.home).items():
+            outcomes[name].accepted, outcomes[name].station = False, "build"
+            _not_written(system, name, outcomes[name], fault, "验收", "accepting", tell)
 
 
 def _checked(hub: Hub, system: System, name: str, outcome: Outcome, before: made.Made, landed: int, folder: Path) -> HubError | None:

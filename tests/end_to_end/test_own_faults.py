@@ -1,13 +1,14 @@
 """What goes wrong in the hub itself, on one dataset or one record type, leaves the others done and yesterday's rows standing."""
 
 import copy
+import shutil
 
 import duckdb
 import pytest
 
 from schemas.errors import Unforeseen
 from tests.end_to_end.town import SYSTEM, TABLE, Sqlite, registration, row, says
-from warehouse import normalise, shared
+from warehouse import landing, normalise, shared
 
 
 def breaks(monkeypatch, module, name, place, wanted):
@@ -48,6 +49,35 @@ def test_a_dataset_that_cannot_be_converted_stops_no_other(two, monkeypatch):
     assert (two.count(), two.count(table=TABLE.replace("person", "other"))) == (1, 2)
     assert two.sync().accepted
     assert two.count() == 2
+
+
+@pytest.mark.parametrize(("module", "name"), [(landing, "_apply"), (normalise, "accept")])
+@pytest.mark.parametrize("first", [True, False], ids=["first load", "increment"])
+def test_a_dataset_that_cannot_be_committed_stops_no_other(two, far, monkeypatch, module, name, first):
+    """What is prepared is committed together; a fault in one of them is that one's alone, and nothing of it stays half done."""
+    other = TABLE.replace("person", "other")
+    if first:
+        two.close()
+        shutil.rmtree(two.home / "lake")
+        (two.home / "ledger.sqlite").unlink()
+    whole = getattr(module, name)
+
+    def broken(*given, **asked):
+        done = whole(*given, **asked)  # its rows are written, and taken back
+        if any(getattr(g, "table", "") == TABLE for g in given):
+            raise duckdb.OutOfMemoryException("failed to pin block of 张三 99999919800101001X")
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, broken)
+        synced = two.synced()
+    assert set(synced.failed) == {"person"}
+    says(synced.failed["person"], Unforeseen, f"{SYSTEM}/person", "OutOfMemoryException")
+    assert synced.outcomes["other"].accepted
+    assert two.count(table=other) == 2
+    assert first or two.count() == 1
+    assert two.sync().accepted
+    assert (two.count(), two.count("landing"), two.count(table=other)) == (2, 2, 2)
 
 
 def test_a_record_type_that_cannot_be_shared_stops_no_other(town, far, monkeypatch):
