@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from schemas.errors import RegistrationError, SourceChanged, SourceUnavailable
 from schemas.registration import Dataset, System
+from schemas.remarks import Remark
+from schemas.said import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +52,14 @@ def senseless(who: Who, zh: str, en: str) -> RegistrationError:
     """The registration asks for something that cannot be done here."""
     return RegistrationError(
         f"{who}: {zh}", f"{who}: {en}", next_zh=f"修改 systems/{who.system}.yml", next_en=f"edit systems/{who.system}.yml"
+    )
+
+
+def unmapped(columns: Iterable[str]) -> Remark:
+    """Columns the far side has and a mapping knows nothing of; they are not read."""
+    said = list(columns)
+    return Remark(
+        "columns",
+        Said(f"对方有登记没有提到的列：{'、'.join(said)}", f"columns the registration does not mention: {', '.join(said)}"),
+        Said("需要的写入 fields，不需要的写入 ignore", "write those that are needed under fields, the others under ignore"),
     )

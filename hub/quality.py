@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,8 +42,23 @@ def quality(
         return
     if not found:
         screen.out().print(say("还没有检查结果", "nothing has been checked yet"))
+        _columns(names)
         return
     _table(found, names, blocked, every=every)
+    _columns(names)
+
+
+def _columns(names: dict[str, str]) -> None:
+    """How the far sides' columns differ from what was landed, as the last look found it."""
+    from ledger.opening import open_ledger
+    from schemas.remarks import from_json
+
+    with closing(open_ledger(home())) as ledger:
+        looks = ledger.looks()
+    for table, path in names.items():
+        for remark in from_json(looks[table].remarks) if table in looks else ():
+            if remark.kind in ("columns", "values"):
+                screen.out().print(screen.cell(f"! {path}  {remark.said}"), style="yellow", soft_wrap=True)
 
 
 def _newest(lake: Lake, names: list[str]) -> dict[str, dict[str, Any]]:

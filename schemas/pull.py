@@ -43,7 +43,8 @@ class Pull:
     batches: Iterator[Batch]
     cursor: Cursor | None = None
     whole: frozenset[str] = frozenset()
-    notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge: batches, files
+    notes: dict[str, Any] = field(default_factory=dict)  # for acknowledge, and read by nobody else
+    told: bool = True  # the far side says which columns it has; False where only its rows show them
     order: tuple[str, ...] = ()  # slices, the oldest first, where the newest of them counts
     failures: tuple[SourceError, ...] = ()  # parts of the far side that could not be read while the others went on
     remarks: list[Remark] = field(default_factory=list)  # what a person should know of this read; complete after the last batch

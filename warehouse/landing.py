@@ -23,9 +23,11 @@ from schemas import names
 from schemas.errors import Moved, SourceChanged
 from schemas.pull import Cursor
 from schemas.registration import Dataset, System
+from schemas.remarks import Remark
 from warehouse import row_keys
 from warehouse.delta import Delta, apply, grow, staged
 from warehouse.difference import difference, distinct_keys, listing, sift
+from warehouse.drift import drift
 from warehouse.lake import Lake, table
 from warehouse.sql import listed, literal, number, one, quoted
 from warehouse.staging import Incoming
@@ -65,6 +67,7 @@ class Changes(Delta):
     requarantined: bool = False  # what quarantine says of the rows looked at has changed
     absent: int = 0  # rows that were missing where a slice was whole, but kept because it had unreadable rows
     rekeyed: str = ""  # SQL of the key that every landed row is given first
+    drift: tuple[Remark, ...] = ()  # how its columns differ from those landed
 
     @property
     def empty(self) -> bool:
@@ -167,6 +170,7 @@ def prepare(
         **made_by, rows=rows, **counts, columns=types, quarantine=quarantine, settled=settled, received=count, copies=copies,
         held=number(con, f"SELECT count(*) FROM {held}"), rejected=unreadable,
         requarantined=_requarantined(con, name, bool(old), quarantine, settled), absent=absent, rekeyed=rekeyed,
+        drift=tuple(drift(con, dataset, name, old, new, keyed, told=incoming.told or complete)),
     )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ class Incoming:
     remarks: tuple[Remark, ...] = ()
     order: tuple[str, ...] = ()  # slices, the oldest first
     failures: tuple[SourceError, ...] = ()
+    told: bool = True  # the far side says which columns it has
 
 
 def stage(
@@ -100,6 +101,7 @@ def stage(
         remarks=(*pull.remarks, *made.remarks()),
         order=pull.order,
         failures=pull.failures,
+        told=pull.told,
     )
 
 

@@ -20,9 +20,11 @@ from connectors.database.marks import refusal
 from connectors.database.reach import Reach, Reading
 from connectors.database.window import Window, all_of, earlier, written
 from connectors.patience import paced, steady, within
-from connectors.wording import Who, gone, senseless
+from connectors.wording import Who, gone, senseless, unmapped
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.registration import Dataset
+from schemas.remarks import Remark
+from schemas.said import Said
 
 BATCH = 100_000
 _AHEAD = dt.timedelta(days=1)  # a clock that jumped, or 9999-12-31 for "for ever"
@@ -158,9 +160,18 @@ def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None, a
         sql += f" LIMIT {int(limit)}"
     pull = Pull(pa.schema([pa.field(f.name, f.arrow) for f in fields]), iter(()))
     if ask.unmapped:
-        pull.notes["unmapped"] = list(ask.unmapped)
+        pull.remarks.append(unmapped(ask.unmapped))
     if window and window.before is not None:
-        pull.notes["late"] = [f"{window.field.name} >= {window.before}"]
+        since_zh, since_en = f"{window.field.name} ≥ {window.before}", f"{window.field.name} >= {window.before}"
+        pull.remarks.append(
+            Remark(
+                "late",
+                Said(f"有批次没有到齐，{since_zh} 的行等到齐后再读", f"a batch is incomplete; rows with {since_en} wait until it is whole"),
+                Said(
+                    "请对方补齐该批次，或更正批次登记表中的行数", "have them complete the batch, or mend its row count in the control table"
+                ),
+            )
+        )
     pull.batches = _batches(database, who, dataset, reading, pull, sql, fields, ask, counted, since, limited=limit is not None)
     return pull
 

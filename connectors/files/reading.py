@@ -20,7 +20,7 @@ from connectors.files.finding import found
 from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
 from connectors.files.formats.excel import Workbook
 from connectors.files.formats.refused import Refused
-from connectors.wording import Who, gone
+from connectors.wording import Who, gone, unmapped
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.reading import Read
 from schemas.registration import Dataset, System
@@ -111,13 +111,13 @@ class Files:
         left_out = {u.slice for u in failed} if read.whole == "per batch" else set()
         units = [u for u in units if u not in failed and u.slice not in left_out]
         columns = list(dataset.columns) or list(dict.fromkeys(c for u in (units or seen.units) for c in self._columns(dataset, u)))
-        notes: dict[str, Any] = {k: v for k, v in (("waiting", seen.waiting), ("late", seen.late)) if v}
-        if spare := self._unmapped(dataset, (units or seen.units)[0], columns):
-            notes["unmapped"] = spare
+        spare = [c for u in (units or seen.units) for c in self._unmapped(dataset, u, columns)] if dataset.raw is None else []
         there = {*(u.name for u in seen.units), *seen.waiting, *seen.strange}
         vanished = [n for n in known if n not in there and not seen.late]
         remarks = list(seen.remarks(vanished if read.whole in ("per file", "per batch") else ()))
-        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), notes=notes, remarks=remarks, failures=tuple(failed.values()))
+        if spare:
+            remarks.append(unmapped(dict.fromkeys(spare)))
+        pull = Pull(pa.schema([(c, pa.string()) for c in columns]), iter(()), remarks=remarks, failures=tuple(failed.values()))
         pull.order = tuple(dict.fromkeys(u.slice for u in units))
         kept = {} if read.whole == "all" else {n: k for n, k in known.items() if n not in vanished}
         pull.batches = self._batches(who, dataset, units, columns, pull, kept)
@@ -177,7 +177,7 @@ class Files:
                     slices, said = {unit.slice}, file.digest
                     pull.remarks += _not_read(unit, file)
                     if file.private_use:
-                        pull.notes["private_use"] = pull.notes.get("private_use", 0) + file.private_use
+                        pull.remarks.append(_private(unit, file.private_use))
             except Refused as why:
                 raise _refused(who, unit, why) from None
             except (OSError, pa.ArrowInvalid) as error:
@@ -289,12 +289,28 @@ def _not_read(unit: Unit, file: CsvFile) -> list[Remark]:
     ]
 
 
+def _private(unit: Unit, characters: int) -> Remark:
+    return Remark(
+        "values",
+        Said(
+            f"文件 {unit.name} 有 {characters} 个造字区字符（多为生僻字），原样保存，别处可能显示不出",
+            f"{unit.name} has {characters} characters of the private use area (rare ones, mostly); they are kept and may not show elsewhere",
+        ),
+        Said("请提供方改用 GB 18030 编码的正式汉字", "have the sender use the characters GB 18030 has for them"),
+    )
+
+
+_CELLS = (
+    ("errors", "错误值（如 #N/A）", "spreadsheet errors such as #N/A"),
+    ("unkept", "公式没有保存结果", "formulas whose value was not kept"),
+)
+
+
 def _told(pull: Pull, unit: Unit, book: Workbook) -> None:
     """What a workbook held besides its rows, for whoever reads the summary."""
-    for name, count in (("error_cells", book.errors), ("formulas_without_value", book.unkept)):
-        if count:
-            pull.notes[name] = pull.notes.get(name, 0) + count
+    for name, zh, en in _CELLS:
+        if count := getattr(book, name):
+            said = Said(f"文件 {unit.name} 有 {count} 个单元格是{zh}", f"{unit.name}: {count} cells are {en}")
+            pull.remarks.append(Remark("values", said, Said("请提供方改好后重新导出", "have them mended and exported again")))
     for why in book.without.values():
         pull.remarks.append(Remark("late", Said(f"文件 {unit.name}：{why.zh}", f"{unit.name}: {why.en}"), Said(why.next_zh, why.next_en)))
-    if book.without:
-        pull.notes.setdefault("sheets", []).extend(f"{unit.name}：{why.zh}" for why in book.without.values())

@@ -25,7 +25,7 @@ from connectors.rest.latest import Latest, MarkForm, Mixed
 from connectors.rest.paging import Sheet, sheets
 from connectors.rest.rows import Tally, batch, column, keys_of, sorted_out
 from connectors.rest.words import RestConnection
-from connectors.wording import Who, gone
+from connectors.wording import Who, gone, unmapped
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.pull import Batch, Pull
 from schemas.reading import Read
@@ -106,7 +106,7 @@ class Rest:
                 self._shape(who, begun, keys_of(rows))
         needed = _needed(read)
         names = list(dataset.columns) or [n for n in keys_of(rows) if n in needed or n not in dataset.ignore] or needed
-        pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()))
+        pull = Pull(pa.schema([(n, pa.string()) for n in names]), iter(()), told=False)
         pull.batches = paced(
             self._unsaid(self._batches(who, begun, pull)), lambda b: b.rows.num_rows if b.rows else 0, self.system.limits.rows_per_second
         )
@@ -141,7 +141,7 @@ class Rest:
             yield Batch(_only(made, read), "", rejects)
         self._complete(who, begun, schema, tally, stated)
         if new and dataset.raw is None:
-            pull.notes["unmapped"] = sorted(new)
+            pull.remarks.append(unmapped(sorted(new)))
         if since is None:
             pull.whole = frozenset({""})
         if latest and latest.value is not None:

@@ -199,6 +199,7 @@ def _stage(
     outcome.remarks += incoming.remarks
     outcome.error = next(iter(incoming.failures), None)
     changes = landing.prepare(hub.lake, dataset, outcome.table, incoming, before, wanted, folder, complete=since is None)
+    outcome.remarks += changes.drift
     same = changes.empty and changes.cursor == before.cursor and before.definition == wanted and before.number and not complete
     return None if same else changes
 

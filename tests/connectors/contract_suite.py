@@ -143,7 +143,7 @@ def a_vanished_column_is_named_with_those_that_are_there(far: Far, opened: Opene
 def a_new_column_is_reported_and_not_pulled(far: Far, opened: Opened) -> None:
     far.add("phone")
     rows, pull = read(far, opened)
-    assert pull.notes["unmapped"] == ["phone"]
+    assert [(r.kind, "phone" in r.said.zh) for r in pull.remarks] == [("columns", True)]
     assert "phone" not in rows[0]
 
 

@@ -93,7 +93,7 @@ class StartsBehindTheCursor(Broken):
 class PullsWhatNobodyMapped(Broken):
     def spoilt(self, pull, batches):
         yield from batches
-        pull.notes.pop("unmapped", None)
+        pull.remarks.clear()
 
 
 FAULTS = {

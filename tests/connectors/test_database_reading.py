@@ -297,7 +297,7 @@ def test_a_batch_its_control_table_does_not_confirm_waits_with_all_after_it(far)
     rows, pull = read(far, of)
     assert ids(rows) == [1, 2]
     assert pull.cursor["value"][13:19] == ":00:01"
-    assert pull.notes["late"]
+    assert [r.kind for r in pull.remarks] == ["late"]
     far.run("INSERT INTO t VALUES (6, 'I', '2024-01-02 00:00:00', 'b2', '0', '己')")
     rows, pull = read(far, of, pull.cursor)
     assert ids(rows) == [2, 3, 4, 5, 6]

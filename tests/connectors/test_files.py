@@ -99,7 +99,7 @@ def test_characters_of_private_use_are_reported(tmp_path):
     drop(tmp_path, "a.csv", "id,name\n1,张\ue5d2\n2,李\n".encode("gb18030"))
     rows, _, pull = pulled(tmp_path, {"encoding": "gb18030", "key": ["id"]})
     assert rows[0][2] == "张\ue5d2"
-    assert pull.notes["private_use"]
+    assert [(r.kind, "1 个造字区" in r.said.zh) for r in pull.remarks] == [("values", True)]
 
 
 def test_a_header_alone_is_an_empty_export_but_nothing_at_all_is_not(tmp_path):
@@ -161,7 +161,7 @@ def test_a_batch_that_lacks_a_part_is_late_and_not_deleted(tmp_path):
     rows, _, pull = pulled(tmp_path, read)
     assert {r[0] for r in rows} == {"202601"}
     assert pull.whole == {"202601"}
-    assert "202602" in str(pull.notes["late"])
+    assert [r.kind for r in pull.remarks if "202602" in r.said.zh] == ["late"]
     drop(tmp_path, "d_202602_2.csv", "id,name\n4,二月\n".encode())
     rows, _, pull = pulled(tmp_path, read, pull.cursor)
     assert {r[0] for r in rows} == {"202602"}
@@ -198,7 +198,8 @@ def test_a_vanished_column_is_named_and_a_new_one_reported(tmp_path):
     assert "name" in caught.value.zh
     assert "姓名" in caught.value.zh
     mapped["fields"] = {"id_number": "id", "name": "姓名"}
-    assert pulled(tmp_path, {"key": ["id"]}, **mapped)[2].notes["unmapped"] == ["手机"]
+    [remark] = pulled(tmp_path, {"key": ["id"]}, **mapped)[2].remarks
+    assert (remark.kind, "手机" in remark.said.zh) == ("columns", True)
 
 
 # Excel

@@ -97,7 +97,7 @@ def pull_of(
     return Pull(schema, batches(), cursor, frozenset(whole))
 
 
-def land(lake: Lake, of: System, pull: Pull, dataset: str = "person") -> landing.Changes:
+def land(lake: Lake, of: System, pull: Pull, dataset: str = "person", *, complete: bool = True) -> landing.Changes:
     run = uuid.uuid4().hex
     name = of.table(dataset)
     before = landing.landed(lake, name)
@@ -105,7 +105,9 @@ def land(lake: Lake, of: System, pull: Pull, dataset: str = "person") -> landing
         key, there = of.datasets[dataset].reading.key, lake.columns("landing", name)
         told = landing.numbers(lake, name, key, there)
         incoming = staging.stage(pull, key, folder / "in.parquet", number=before.number + 1, run=run, landed=there, numbers=told)
-        changes = landing.prepare(lake, of.datasets[dataset], name, incoming, before, landing.definition(of, of.datasets[dataset]), folder)
+        changes = landing.prepare(
+            lake, of.datasets[dataset], name, incoming, before, landing.definition(of, of.datasets[dataset]), folder, complete=complete
+        )
         if not changes.empty or changes.cursor != before.cursor:
             landing.land(lake, run, [changes], message="test")
     return changes
