@@ -135,9 +135,9 @@ def _form(made: list[Entry]) -> bytes:
     resources.append(heads)
     items.append(["信息资源代码", "序号", "名称", "字段", "数据类型", "代码表", "脱敏"])
     for one in made:
-        resources.append([one[h] for h in heads])
+        resources.append([_shown(one[h]) for h in heads])
         for n, item in enumerate(one["信息项信息"], 1):
-            items.append([one["信息资源代码"], n, *item.values()])
+            items.append([_shown(v) for v in (one["信息资源代码"], n, *item.values())])
     for sheet in (resources, items):
         sheet.freeze_panes = "A2"
         for cell in sheet[1]:
@@ -151,6 +151,14 @@ def _form(made: list[Entry]) -> bytes:
     written = io.BytesIO()
     book.save(written)
     return _still(written.getvalue())
+
+
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def _shown(value: object) -> object:
+    """A control character of a title, which no cell can hold, as what stands for one."""
+    return _UNSHOWN.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _still(workbook: bytes) -> bytes:

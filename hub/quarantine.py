@@ -13,6 +13,7 @@ from hub.trying import Plain
 from schemas.home import say
 
 if TYPE_CHECKING:
+    from answers.held import HeldRow, Sheet
     from schemas.city import City
     from schemas.registration import System
     from warehouse.lake import Lake
@@ -27,16 +28,25 @@ def quarantine(
     limit: Annotated[int, typer.Option("--limit", min=1, help=say("最多显示几行", "rows shown at most"))] = 50,
     plain: Plain = False,
     csv: Annotated[
-        Path | None, typer.Option("--csv", help=say("全部写入 CSV 文件（- 为标准输出）", "write all to a CSV file (- is stdout)"))
+        Path | None,
+        typer.Option("--csv", help=say("写成给部门的 CSV 文件（- 为标准输出）", "a CSV file for the department (- is stdout)")),
+    ] = None,
+    excel: Annotated[
+        Path | None,
+        typer.Option(
+            "--excel", help=say("写成给部门的 Excel 文件，错处标色", "an Excel file for the department, what is wrong is coloured")
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 JSON 输出计数", "print the counts as JSON"))] = False,
 ) -> None:
     city, _ = opening.sound_city()
     chosen = city.select(pattern)
+    from answers.held import sheets
+
     with opening.lake_to_read() as lake:
         tables = [(s, n) for s, names in chosen for n in names if lake.has("quarantine", s.table(n))]
-        if csv is not None:
-            _save(lake, city, tables, csv, reason, plain=plain)
+        if csv is not None or excel is not None:
+            _save(sheets(lake, city, tables, only=reason, plain=plain), csv, excel, plain=plain)
         elif rows:
             _show(lake, city, tables, reason, limit, plain=plain)
         else:
@@ -53,7 +63,7 @@ def _count(lake: Lake, city: City, tables: list[tuple[System, str]], only: str |
         return
     from warehouse.reasons import reason
 
-    right = [say("行", "rows"), say("沿用旧版", "older stands")]
+    right = [say("行", "rows"), say("旧值仍在用", "older stands")]
     heads = [say(*t) for t in (("数据集", "dataset"), ("环节", "station"), ("字段", "field"), ("原因", "reason"), ("例", "such as"))]
     made = screen.table(*heads, *right, say("自", "since"), say("后果", "effect"), right=right)
     for c in counts:
@@ -67,7 +77,7 @@ def _count(lake: Lake, city: City, tables: list[tuple[System, str]], only: str |
     for why in dict.fromkeys(reason(c["reason"]) for c in counts):
         if why.next_zh:
             screen.out().print(screen.cell(f"{why.word}：{say(why.next_zh, why.next_en)}"), soft_wrap=True)
-    screen.note("--rows 逐行查看，--csv 文件 下载", "--rows opens them, --csv FILE takes them away")
+    screen.note("--rows 逐行查看，--excel 文件 下载交给部门", "--rows opens them, --excel FILE makes a file for the department")
 
 
 def _station(word: str) -> str:
@@ -131,37 +141,50 @@ def _show(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | 
             made.add_row(*(screen.cell(c) for c in cells))
         screen.out().print(made)
         if left <= 0:
-            screen.note(f"只显示了 {limit} 行（--limit 增加，--csv 下载全部）", f"{limit} rows shown (--limit shows more, --csv takes all)")
+            screen.note(
+                f"只显示了 {limit} 行（--limit 增加，--excel 下载全部）", f"{limit} rows shown (--limit shows more, --excel takes all)"
+            )
             break
     if left == limit:
         screen.out().print(say("没有被隔离的行", "nothing is in quarantine"))
 
 
-def _save(lake: Lake, city: City, tables: list[tuple[System, str]], file: Path, only: str | None, *, plain: bool) -> None:
-    from hub.tables import write_csv
+_HEADS = (("位置", "place"), ("问题", "what is wrong"), ("请改为", "write instead"), ("现状", "meanwhile"), ("首次发现", "since"))
 
-    titles = [
-        say(*t)
-        for t in (
-            ("数据集", "dataset"), ("主键", "key"), ("环节", "station"), ("字段", "field"), ("字段名称", "field title"), ("原因", "reason"),
-            ("说明", "meaning"), ("值", "value"), ("整行未通过", "row rejected"), ("沿用旧版", "older stands"), ("自", "since"), ("来时的行", "the row as sent"),
+
+def _save(found: Iterator[Sheet], csv: Path | None, excel: Path | None, *, plain: bool) -> None:
+    """For the department: its own columns, what is wrong where, what to write instead."""
+    from hub.tables import write_csv, write_excel
+
+    own = [say(*h) for h in _HEADS]
+    line = say("原文", "line")
+    if excel is not None:
+        made = ((s.title, [*own, *s.columns, line], _marked(s)) for s in found)
+        count = write_excel(excel, made)
+    else:
+        assert csv is not None
+        every = list(found)
+        columns = list(dict.fromkeys(c for s in every for c in s.columns))
+        heads = [say("数据集", "dataset"), *own, *columns, line]
+        count = write_csv(csv, heads, ([s.title, *_own(r), *(r.values.get(c) for c in columns), r.text] for s in every for r in s.rows))
+    screen.note(f"已写入 {excel or csv}，{count} 行", f"{count} rows written to {excel or csv}")
+    if not plain:
+        screen.note(
+            "个人信息已脱敏；交给数据所属部门时加 --plain", "personal values are masked; add --plain for the department they belong to"
         )
-    ]  # fmt: skip
-    count = write_csv(file, titles, _entries(lake, city, tables, only, plain=plain))
-    screen.note(f"已写入 {file}，{count} 行", f"{count} rows written to {file}")
 
 
-def _entries(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | None, *, plain: bool) -> Iterator[list[object]]:
-    from warehouse.reasons import reason
+def _own(row: HeldRow) -> list[object]:
+    wrong, instead = [], []
+    for p in row.problems:
+        about = f"{p.column}：" if p.column else ""
+        wrong.append(f"{about}{p.said}{f'（{p.value}）' if p.value else ''}")
+        instead.append(f"{about}{p.instead}")
+    return [str(row.place), "；".join(wrong), "；".join(dict.fromkeys(instead)), str(row.effect), screen.when(row.since)]
 
-    for system, name in tables:
-        record = city.records.get(system.datasets[name].record or "")
-        result = _select(lake, city, system, name, only, plain=plain)
-        while chunk := result.fetchmany(CHUNK):
-            for key, station, field, word, value, holds, stands, since, row in chunk:
-                title = record.fields[field].title if record and field in record.fields else ""
-                why = reason(word)
-                yield [
-                    f"{system.path}/{name}", key, _station(station), field, title, word, say(why.zh, why.en), value, holds, stands,
-                    screen.when(since), row,
-                ]  # fmt: skip
+
+def _marked(sheet: Sheet) -> Iterator[tuple[list[object], list[int]]]:
+    at = {c: place for place, c in enumerate(sheet.columns, len(_HEADS))}
+    for row in sheet.rows:
+        bad = [at[c] for p in row.problems for c in p.column.split("、") if c in at]
+        yield [*_own(row), *(row.values.get(c) for c in sheet.columns), row.text], bad or [1]

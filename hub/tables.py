@@ -1,4 +1,4 @@
-"""Rows into a CSV file that a spreadsheet opens as it is: UTF-8 with a mark, readable by its owner only."""
+"""Rows into a file that a spreadsheet opens as it is, readable by its owner only: CSV (UTF-8 with a mark) or Excel."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hub import screen
 from schemas.errors import HubError
@@ -38,4 +39,59 @@ def _write(writer: csv.writer, names: Sequence[str], rows: Iterable[Sequence[obj
 
 def _cell(value: object) -> str:
     text = "" if value is None else value if isinstance(value, str) else screen.text(value)
+    text = _UNSHOWN.sub("\ufffd", text)
     return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
+
+
+Marked = tuple[Sequence[object], Collection[int]]  # the cells of a row, and the places of those that are wrong
+
+
+def write_excel(file: Path, sheets: Iterable[tuple[str, Sequence[str], Iterable[Marked]]]) -> int:
+    """Write sheets of (title, heads, rows); cells that are wrong are coloured. Returns how many rows. Every cell is text, none a formula."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font, PatternFill
+
+    book = Workbook(write_only=True)
+    wrong, bold, count, taken = PatternFill("solid", start_color="FFFFC7CE"), Font(bold=True), 0, set[str]()
+
+    def cell(sheet: Any, value: object) -> Any:
+        made = WriteOnlyCell(sheet, None)
+        made.value = _UNSHOWN.sub("\ufffd", "" if value is None else value if isinstance(value, str) else screen.text(value))[:_MOST]
+        made.data_type, made.number_format = "s", "@"
+        return made
+
+    for title, heads, rows in sheets:
+        sheet = book.create_sheet(_sheet_name(title, taken))
+        sheet.freeze_panes = "A2"
+        first = [cell(sheet, h) for h in heads]
+        for made in first:
+            made.font = bold
+        sheet.append(first)
+        for values, bad in rows:
+            line = [cell(sheet, v) for v in values]
+            for place in bad:
+                line[place].fill = wrong
+            sheet.append(line)
+            count += 1
+    if not book.worksheets:
+        book.create_sheet("Sheet1")
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as out:
+            book.save(out)
+    except OSError as error:
+        raise HubError(f"无法写入 {file}（{error.strerror}）", f"cannot write {file} ({error.strerror})") from None
+    return count
+
+
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  # XML holds none of them
+_MOST = 32_767  # characters of a cell
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\\/*?:\[\]]")
+
+
+def _sheet_name(title: str, taken: set[str]) -> str:
+    plain = _NOT_IN_NAMES.sub(" ", title).strip("' ")[:28] or "表"
+    name = next(n for n in (plain, *(f"{plain} {i}" for i in range(2, 1000))) if n.lower() not in taken)
+    taken.add(name.lower())
+    return name

