@@ -51,7 +51,7 @@ class HeldRow:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class HeldRows:
     path: str
     title: str
     columns: tuple[str, ...]
@@ -60,7 +60,7 @@ class Sheet:
 
 def sheets(
     lake: Lake, city: City, datasets: Sequence[tuple[System, str]], *, only: str | None = None, plain: bool = False
-) -> Iterator[Sheet]:
+) -> Iterator[HeldRows]:
     """One for every dataset of which something waits; each is to be read before the next."""
     for system, name in datasets:
         code = system.table(name)
@@ -73,7 +73,7 @@ def sheets(
         key = [c for k in system.datasets[name].reading.key if (c := same(k, landed))]  # what a row is known by stands first
         columns = (*key, *(c for c in landed if c not in key))
         rows = _rows(lake, city, system, name, columns, where, plain=plain)
-        yield Sheet(f"{system.path}/{name}", system.datasets[name].title, columns, rows)
+        yield HeldRows(f"{system.path}/{name}", system.datasets[name].title, columns, rows)
 
 
 def _rows(lake: Lake, city: City, system: System, name: str, columns: tuple[str, ...], where: str, *, plain: bool) -> Iterator[HeldRow]:

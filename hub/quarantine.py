@@ -13,7 +13,7 @@ from hub.trying import Plain
 from schemas.home import say
 
 if TYPE_CHECKING:
-    from answers.held import HeldRow, Sheet
+    from answers.held import HeldRow, HeldRows
     from schemas.city import City
     from schemas.registration import System
     from warehouse.lake import Lake
@@ -152,7 +152,7 @@ def _show(lake: Lake, city: City, tables: list[tuple[System, str]], only: str | 
 _HEADS = (("位置", "place"), ("问题", "what is wrong"), ("请改为", "write instead"), ("现状", "meanwhile"), ("首次发现", "since"))
 
 
-def _save(found: Iterator[Sheet], csv: Path | None, excel: Path | None, *, plain: bool) -> None:
+def _save(found: Iterator[HeldRows], csv: Path | None, excel: Path | None, *, plain: bool) -> None:
     """For the department: its own columns, what is wrong where, what to write instead."""
     from hub.tables import write_csv, write_excel
 
@@ -183,7 +183,7 @@ def _own(row: HeldRow) -> list[object]:
     return [str(row.place), "；".join(wrong), "；".join(dict.fromkeys(instead)), str(row.effect), screen.when(row.since)]
 
 
-def _marked(sheet: Sheet) -> Iterator[tuple[list[object], list[int]]]:
+def _marked(sheet: HeldRows) -> Iterator[tuple[list[object], list[int]]]:
     at = {c: place for place, c in enumerate(sheet.columns, len(_HEADS))}
     for row in sheet.rows:
         bad = [at[c] for p in row.problems for c in p.column.split("、") if c in at]
