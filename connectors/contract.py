@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import pyarrow as pa
-
 from schemas.pull import REJECTS, Batch, Cursor, Pull
 from schemas.registration import Dataset
 
@@ -65,14 +63,11 @@ class Connector(Protocol):
     def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         """Whether a pull would bring anything, without pulling."""
 
-    def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:
+    def pull(self, dataset: Dataset, since: Cursor | None) -> Pull:
         """Rows since the cursor, or all without one.
 
         Raises SourceUnavailable, SourceRefused or SourceChanged, before or while the batches are read.
         """
-
-    def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:
-        """The keys the far side has now, for reconciliation; None when it cannot tell."""
 
     def acknowledge(self, dataset: Dataset, notes: Mapping[str, Any]) -> None:
         """Tell the far side what has been landed; called after the commit, may be repeated."""

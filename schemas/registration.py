@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, field_validator, model_validator
 
+from schemas.ceilings import ceilings
 from schemas.documents import Closed, Path_, wrong
 from schemas.forms import Duration, Name, Texts
 from schemas.kinds import Unread, all_used, connection_of, read_of, towards_its_kind
@@ -70,12 +71,24 @@ _WINDOW = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 class Limits(Closed):
     """What the far side can bear."""
 
-    connections: int = Field(default=1, ge=1, le=64)  # the hub never opens more than one at a time
     rows_per_second: int | None = Field(default=None, ge=1)
     requests_per_second: float | None = Field(default=None, gt=0)
     timeout: Duration = dt.timedelta(seconds=60)  # for one answer
     patience: Duration = dt.timedelta(hours=2)  # for a whole pull
     window: str | None = Field(default=None, pattern=_WINDOW)  # when it may be read, for example 22:00-06:00, in the system's time zone
+
+    @model_validator(mode="after")
+    def _below_the_ceilings(self) -> Self:
+        most = ceilings()
+        for word in ("timeout", "patience"):
+            asked, may = getattr(self, word), getattr(most, word)
+            if asked > may:
+                raise wrong(
+                    f"最多 {may}；确需更长的，由枢纽运维人员在 ceilings.yml 中调高",
+                    f"at most {may}; whoever runs the hub may raise it in ceilings.yml",
+                    word, found=str(asked),
+                )  # fmt: skip
+        return self
 
     @property
     def connecting(self) -> int:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas import names
+from schemas.ceilings import above, ceilings
 from schemas.errors import SourceChanged, SourceError
 from schemas.pull import REJECTS, Cursor, Pull
 from schemas.remarks import Remark
@@ -67,6 +68,7 @@ def stage(
     made = _Rows(columns, schema, [came[k] for k in key], [columns[came[k]] in numbers for k in key], number, run)
     rejects = path.with_suffix(".rejects.parquet")
     rows = rejected = 0
+    most = ceilings().rows
     waiting: list[pa.RecordBatch] = []
     rejects_writer: pq.ParquetWriter | None = None
     try:
@@ -79,6 +81,10 @@ def stage(
                         file.grow(made.schema)
                     waiting.append(made.owned(batch.rows, batch.slice))
                     rows += batch.rows.num_rows
+                    if rows > most:
+                        raise above(
+                            "rows", most, f"一次读到 {rows} 行以上", f"more than {rows} rows in one read", path.name.partition(".")[0]
+                        )
                     if sum(w.num_rows for w in waiting) >= GROUP:
                         _write(file, waiting)
                 if batch.rejects is not None and batch.rejects.num_rows:

@@ -6,7 +6,7 @@ Everything about one pull is read in one transaction: the count, the largest cur
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,7 +145,7 @@ def _no_table(database: Reach, who: Who, connection: sa.Connection, table: str) 
     )
 
 
-def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any]) -> Pull:
+def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None) -> Pull:
     """The pull, with its schema known and its transaction open."""
     wait = database.limits.timeout.total_seconds()
     ask = within(wait, lambda: wanted(database, who, dataset, since))
@@ -155,9 +155,6 @@ def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None, a
     fields = [f.as_text() if f.name in counted.odd else f for f in ask.fields]
     where = window.rows(counted.upper) if window else all_of(list(ask.only))
     sql = f"SELECT {_select(database.dialect, fields)} FROM {ask.table}{where}"
-    limit = asked.get("rows")
-    if limit is not None:
-        sql += f" LIMIT {int(limit)}"
     pull = Pull(pa.schema([pa.field(f.name, f.arrow) for f in fields]), iter(()))
     if ask.unmapped:
         pull.remarks.append(unmapped(ask.unmapped))
@@ -172,7 +169,7 @@ def prepare(database: Reach, who: Who, dataset: Dataset, since: Cursor | None, a
                 ),
             )
         )
-    pull.batches = _batches(database, who, dataset, reading, pull, sql, fields, ask, counted, since, limited=limit is not None)
+    pull.batches = _batches(database, who, dataset, reading, pull, sql, fields, ask, counted, since)
     return pull
 
 
@@ -216,7 +213,7 @@ class End:
 
 def _batches(
     database: Reach, who: Who, dataset: Dataset, reading: Reading, pull: Pull, sql: str, fields: list[Field],
-    ask: Wanted, counted: Counted, since: Cursor | None, *, limited: bool,
+    ask: Wanted, counted: Counted, since: Cursor | None,
 ) -> Iterator[Batch]:  # fmt: skip
     limits, end, seen = database.limits, End(since), 0
     size = BATCH if reading.fast else min(20_000, limits.rows_per_second or BATCH)
@@ -225,8 +222,7 @@ def _batches(
         """In a thread of its own, to the end: the transaction and its driver are never touched from two."""
         try:
             yield from reading.stream(sql, fields, size)
-            if not limited:
-                end.cursor = _next(dataset, reading, ask, counted, since)
+            end.cursor = _next(dataset, reading, ask, counted, since)
         finally:
             reading.close()
 
@@ -238,11 +234,9 @@ def _batches(
             yield Batch(batch)
     except Exception as error:  # noqa: BLE001 - translated
         raise database.failure(error, who) from None
-    if not limited and seen < counted.rows:
+    if seen < counted.rows:
         raise _short(who, seen, counted.rows)
     pull.cursor = end.cursor
-    if limited:
-        return
     if not dataset.reading.changes and (since is None or not dataset.reading.incremental):
         pull.whole = frozenset({""})
     if dataset.reading.changes and pull.cursor:
@@ -295,19 +289,3 @@ def compare(database: Reach, who: Who, dataset: Dataset, since: Cursor) -> Probe
         return "unchanged" if now == {k: since.get(k) for k in now} else "changed"
     finally:
         session.close()
-
-
-def keys_of(database: Reach, who: Who, dataset: Dataset) -> pa.RecordBatchReader:
-    """The key columns of every row there is, as a stream."""
-    wait = database.limits.timeout.total_seconds()
-    ask = within(wait, lambda: wanted(database, who, dataset, None))
-    by_name = {f.name: f for f in ask.fields}
-    fields = [by_name[k] for k in dataset.reading.key]
-    reading = within(wait, lambda: database.reader(ask.rows))
-    narrow = Wanted(ask.table, fields, None, ask.only, (), None)
-    counted = within(database.limits.patience.total_seconds(), lambda: _look(database, reading, narrow))
-    fields = [f.as_text() if f.name in counted.odd else f for f in fields]
-    sql = f"SELECT {_select(database.dialect, fields)} FROM {ask.table}{all_of(list(ask.only))}"
-    pull = Pull(pa.schema([pa.field(f.name, f.arrow) for f in fields]), iter(()))
-    batches = _batches(database, who, dataset, reading, pull, sql, fields, narrow, counted, None, limited=True)
-    return pa.RecordBatchReader.from_batches(pull.schema, (b.rows for b in batches if b.rows is not None))

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from connectors.contract import Column, Cursor, Finding, Found, Probed, Pull
 from connectors.database.checking import findings
 from connectors.database.dialects import Field
-from connectors.database.pulling import compare, keys_of, prepare
+from connectors.database.pulling import compare, prepare
 from connectors.database.reach import Reach
 from connectors.database.receipts import write_receipts
 from connectors.patience import within
@@ -56,20 +54,10 @@ class Database(Reach):
         except Exception as error:  # noqa: BLE001 - translated
             raise self.failure(error, who) from None
 
-    def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:
+    def pull(self, dataset: Dataset, since: Cursor | None) -> Pull:
         who = Who.of(self.system, dataset)
         try:
-            return prepare(self, who, dataset, since, asked or {})
-        except Exception as error:  # noqa: BLE001 - translated
-            self.close()
-            raise self.failure(error, who) from None
-
-    def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:
-        if not dataset.reading.key or dataset.reading.changes:
-            return None
-        who = Who.of(self.system, dataset)
-        try:
-            return keys_of(self, who, dataset)
+            return prepare(self, who, dataset, since)
         except Exception as error:  # noqa: BLE001 - translated
             self.close()
             raise self.failure(error, who) from None

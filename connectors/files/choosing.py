@@ -20,13 +20,12 @@ from connectors.files.words import BOOKS
 from connectors.places import Outside, inside
 from connectors.wording import Who
 from schemas import patterns
+from schemas.ceilings import above, ceilings
 from schemas.errors import SourceChanged, SourceUnavailable
 from schemas.reading import Read
 from schemas.remarks import Remark
 from schemas.said import Said
 
-LARGEST = 20 << 30
-MOST = 10_000  # files of one dataset
 _SURE = 2_000_000_000  # ns: a file that changed less than this before it was looked at may change again under the same time
 _DAY = 86_400
 _WRAP = 6  # months: 1月 written after 12月 is of the year after
@@ -112,7 +111,7 @@ def ours(path: Path, folder: Path) -> bool:
         inside(path, folder)
     except Outside:
         return False
-    return path.stat().st_size < LARGEST
+    return path.stat().st_size <= ceilings().file_bytes
 
 
 def look(who: Who, folder: Path, read: Read, *, patient: bool) -> Seen:
@@ -130,7 +129,10 @@ def look(who: Who, folder: Path, read: Read, *, patient: bool) -> Seen:
         if (p.is_file() or p.is_symlink()) and not p.name.startswith((".", "~$")) and not ours(p, folder)
     }  # fmt: skip
     finished, waiting = [], []
-    for path in [p for p in there if ours(p, folder)][:MOST]:
+    chosen, most = [p for p in there if ours(p, folder)], ceilings().files
+    if len(chosen) > most:
+        raise above("files", most, f"有 {len(chosen)} 个文件", f"there are {len(chosen)} files", str(who))
+    for path in chosen:
         if _finished(path, read, patient=patient):
             finished.append(path)
         else:

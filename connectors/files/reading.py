@@ -15,12 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.contract import Batch, Cursor, Finding, Found, Probed, Pull
-from connectors.files.choosing import MOST, Seen, Unit, look, nothing, oldest_first, ours, written_at
+from connectors.files.choosing import Seen, Unit, look, nothing, oldest_first, ours, written_at
 from connectors.files.finding import found
 from connectors.files.formats.csv import CsvFile, NoHeader, ends_whole
 from connectors.files.formats.excel import Workbook
 from connectors.files.formats.refused import Refused
 from connectors.wording import Who, gone, unmapped
+from schemas.ceilings import ceilings
 from schemas.errors import SourceChanged, SourceError, SourceUnavailable
 from schemas.reading import Read
 from schemas.registration import Dataset, System
@@ -43,13 +44,6 @@ class Files:
 
     def acknowledge(self, dataset: Dataset, notes: Mapping[str, Any]) -> None:
         """Files stay where they are; the cursor knows them by their digest."""
-
-    def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:
-        """None: a folder cannot tell its keys without being read whole."""
-        del dataset
-        return None
-
-    # looking
 
     def check(self) -> list[Finding]:
         there = self.folder.is_dir()
@@ -80,7 +74,7 @@ class Files:
 
     def discover(self) -> list[Found]:
         """Every pattern of readable files with its columns, all text, and how it is read."""
-        return found(sorted(p for p in self.folder.glob("*") if ours(p, self.folder))[:MOST])
+        return found(sorted(p for p in self.folder.glob("*") if ours(p, self.folder))[: ceilings().files])
 
     def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         if since is None:
@@ -96,8 +90,7 @@ class Files:
 
     # reading
 
-    def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:
-        del asked
+    def pull(self, dataset: Dataset, since: Cursor | None) -> Pull:
         who, read = Who.of(self.system, dataset), dataset.reading
         seen = self._look(dataset, patient=True)
         if not seen.units:

@@ -16,10 +16,10 @@ from connectors.rest.client import Reply
 from connectors.rest.json import held
 from connectors.rest.words import Paging
 from connectors.wording import Who, senseless
+from schemas.ceilings import ceilings
 from schemas.errors import SourceChanged
 from schemas.reading import Read
 
-MOST_PAGES = 100_000  # of one read; a registration cannot raise it
 _MOST_EMPTY = 100  # pages without a row that lead to another one
 _COUNTED = ("page", "offset")
 
@@ -44,7 +44,7 @@ def sheets(who: Who, read: Read, params: Mapping[str, str], ask: Ask, size: int 
     asked: Mapping[str, str] | None = {**params, **({} if page.kind == "none" else {page.size: str(wanted)}), **_first(page)}
     received, before, seen, empty = 0, list[Any](), set[str](), 0
     number = _start(page)
-    for _ in range(MOST_PAGES):
+    for _ in range(ceilings().pages):
         reply = ask(link, asked)
         rows, total = _rows(who, read, reply), _total(who, page, read, reply)
         if rows and rows == before:

@@ -69,9 +69,6 @@ class Rest:
         with self.client.unsaid():
             return checking.found(self.client, self.system)
 
-    def keys(self, dataset: Dataset) -> pa.RecordBatchReader | None:  # noqa: ARG002
-        return None  # an interface hands out rows; a complete read costs the same
-
     def acknowledge(self, dataset: Dataset, notes: Mapping[str, Any]) -> None:
         """Nothing is said back."""
 
@@ -93,7 +90,7 @@ class Rest:
         _see(latest, begun.who, read, rows, column(rows, str(read.cursor)))
         return "unchanged" if latest.digest() == since["seen"] and latest.value == since["value"] else "changed"
 
-    def pull(self, dataset: Dataset, since: Cursor | None, asked: Mapping[str, Any] | None = None) -> Pull:  # noqa: ARG002
+    def pull(self, dataset: Dataset, since: Cursor | None) -> Pull:
         read = dataset.reading
         who = Who.of(self.system, dataset)
         since = since if read.since else None  # without a window it is a complete read

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-import pyarrow as pa
-
 from connectors.contract import Connector, Pull
 from schemas.errors import AccountRefused, HubError, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
 from schemas.registration import System
@@ -164,15 +162,6 @@ def a_diagnosis_never_raises(far: Far, opened: Opened) -> None:
     assert any(f.ok is False and f.next_zh and f.next_en for f in found)
 
 
-def keys_are_those_of_the_rows_or_cannot_be_told(far: Far, opened: Opened) -> None:
-    system = far.system()
-    with closing(opened(system)) as connector:
-        reader = connector.keys(system.datasets["person"])
-        if reader is not None:
-            assert isinstance(reader, pa.RecordBatchReader)
-            assert ids(reader.read_all().to_pylist()) == ids(ROWS)
-
-
 def acknowledging_may_be_repeated(far: Far, opened: Opened) -> None:
     system = far.system()
     with closing(opened(system)) as connector:
@@ -196,7 +185,6 @@ CLAIMS: dict[str, Claim] = {
         an_unreachable_far_side_is_unavailable,
         a_wrong_password_is_refused_and_never_shown,
         a_diagnosis_never_raises,
-        keys_are_those_of_the_rows_or_cannot_be_told,
         acknowledging_may_be_repeated,
     )
 }

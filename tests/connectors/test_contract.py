@@ -34,8 +34,8 @@ class Broken:
     def __getattr__(self, name):
         return getattr(self.real, name)
 
-    def pull(self, dataset, since, asked=None):
-        pull = self.real.pull(dataset, since, asked)
+    def pull(self, dataset, since):
+        pull = self.real.pull(dataset, since)
         pull.batches = self.spoilt(pull, pull.batches)
         return pull
 
@@ -64,9 +64,9 @@ class CallsAShortReadWhole(Broken):
 
 
 class ShowsThePassword(Broken):
-    def pull(self, dataset, since, asked=None):
+    def pull(self, dataset, since):
         try:
-            return self.real.pull(dataset, since, asked)
+            return self.real.pull(dataset, since)
         except SourceRefused:
             raise RuntimeError(f"login failed with {PASSWORD}") from None
 
@@ -80,9 +80,9 @@ class CallsAnIncrementWhole(Broken):
 class StartsBehindTheCursor(Broken):
     """An open lower bound: the row with the cursor's own value is taken for known."""
 
-    def pull(self, dataset, since, asked=None):
+    def pull(self, dataset, since):
         self.after = since and since["value"]
-        return super().pull(dataset, since, asked)
+        return super().pull(dataset, since)
 
     def spoilt(self, pull, batches):
         for batch in batches:

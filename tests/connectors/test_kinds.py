@@ -56,12 +56,9 @@ class Counter:
     def probe(self, dataset, since):
         return "cannot tell"
 
-    def pull(self, dataset, since, asked=None):
+    def pull(self, dataset, since):
         rows = pa.record_batch({"N": [str(n + 1) for n in range(dataset.reading.up_to)]})
         return Pull(rows.schema, iter([Batch(rows, "", None)]), whole=frozenset({""}))
-
-    def keys(self, dataset):
-        return None
 
     def acknowledge(self, dataset, notes):
         pass

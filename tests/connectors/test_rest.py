@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.ceilings import Ceilings
 from schemas.errors import SourceChanged, SourceUnavailable
 from tests.connectors.paper_interface import INCREMENTAL, PAGES, WHEN, interface, opened, read, system, timed
 
@@ -314,7 +315,7 @@ def test_empty_pages_that_never_end_are_an_error(far):
 
 
 def test_pages_that_never_repeat_end_at_a_ceiling(far, monkeypatch):
-    monkeypatch.setattr("connectors.rest.paging.MOST_PAGES", 20)
+    monkeypatch.setattr("connectors.rest.paging.ceilings", lambda: Ceilings(pages=20))
     far.answer = lambda *_: (200, {}, {"data": {"next": f"c{len(far.asked)}", "list": [{"id": str(len(far.asked)), "name": "x"}]}})
     of = system({"page": {**PAGES["cursor"], "rows": 3}})
     with pytest.raises(SourceChanged, match="没有尽头"):
