@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError as Broken
 
-from connectors.rest.json import held, loads, text
+from connectors.rest.json import Unclear, decoded, held, loads, text
 from connectors.rest.words import RestConnection
 from connectors.wording import Who
 from schemas.errors import AccountRefused, SourceChanged, SourceError, SourceRefused, SourceUnavailable, SystemUnreachable
@@ -376,19 +376,21 @@ def _parsed(who: Who, url: str, response: requests.Response, content: bytes, *, 
     """The JSON of a body; with `strict` off, None when it is none."""
     try:
         charset = re.search(r"charset=\"?([\w-]+)", response.headers.get("Content-Type", ""))
-        decoded = content.decode((charset[1] if charset else "utf-8").lower().replace("gb2312", "gb18030")).removeprefix("\ufeff")
-        return loads(decoded)
+        said = decoded(content, charset[1] if charset else None)
+        return loads(said)
     except (UnicodeDecodeError, LookupError) as error:
         if strict and "unexpected end" in str(error):
             raise Passing(*_BROKEN_OFF) from None
         problem = ("不是它所说的编码", "is not in the encoding it claims")
     except RecursionError:
         problem = ("嵌套太深", "is nested too deeply")
+    except Unclear as error:
+        problem = (error.zh, error.en)
     except json.JSONDecodeError as error:
         whole = len(error.doc.rstrip())
         if strict and (error.pos >= whole - len("false") or "Unterminated" in error.msg):
             raise Passing(*_BROKEN_OFF) from None
-        page = decoded.lstrip()[:1] == "<"
+        page = said.lstrip()[:1] == "<"
         problem = ("是网页，不是 JSON", "is a web page, not JSON") if page else ("不是 JSON", "is not JSON")
     if not strict:
         return None

@@ -343,6 +343,27 @@ def test_what_is_no_json_is_said_to_be_none(far, content):
     assert len(far.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"data": {"total": 1, "list": [{"id": "1", "name": "a", "id": "2"}]}}', "两个 id"),
+        (b"[" + b"[]," * 800_000 + b"[]]", "个以上的值"),
+    ],
+    ids=["a name twice", "too many values"],
+)
+def test_json_that_may_be_read_in_two_ways_or_is_too_much_is_refused(far, content, said):
+    far.answer = lambda *_: (200, {}, content)
+    assert said in failed(far, SourceChanged).zh
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "GBK", "utf-8", "UTF-8"])
+def test_a_charset_that_lies_about_plain_utf_8_bends_nothing(far, charset):
+    body = json.dumps({"data": {"total": 1, "list": [{"id": "1", "name": "中关村"}]}}, ensure_ascii=False).encode()
+    far.answer = lambda *_: (200, {"Content-Type": f"application/json;charset={charset}"}, body)
+    of = system()
+    assert read(opened(far, of), of)[0] == [{"id": "1", "name": "中关村"}]
+
+
 def test_the_encoding_the_answer_claims_is_used(far):
     body = json.dumps({"data": {"total": 1, "list": [{"id": "1", "name": "㐂镕"}]}}, ensure_ascii=False).encode("gb18030")
     far.answer = lambda *_: (200, {"Content-Type": "application/json;charset=GB2312"}, body)

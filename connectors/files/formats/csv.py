@@ -44,6 +44,7 @@ _MOVED = dict(
 _HEAD = 1 << 20  # a header longer than this is not one
 LONGEST_LINE = 2 << 20  # bytes; half of what the parser takes at once
 MOST_COLUMNS = 5000
+MOST_MALFORMED = 100_000  # lines; a file with more is another file than the registered one
 _OWNER = (
     "请系统主管部门确认导出格式，再修改 read 的 header、header_from 或 delimiter",
     "ask the owner about the export, then edit header, header_from or delimiter",
@@ -218,11 +219,12 @@ class CsvFile:
             include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
         )
         try:
-            return iter(pacsv.open_csv(pa.PythonFile(source, mode="r"), options, parsing, converting))
+            yield from pacsv.open_csv(pa.PythonFile(source, mode="r"), options, parsing, converting)
         except pa.ArrowInvalid as error:
+            if self._malformed_throughout:
+                raise _malformed() from None
             if "Empty CSV" not in str(error):
                 raise
-            return iter(())
 
     def _quotes(self) -> bool:
         """Whether any value is quoted; only then are records more than lines."""
@@ -232,8 +234,14 @@ class CsvFile:
 
     def _ragged(self, row: pacsv.InvalidRow) -> str:
         self.ragged += 1
+        if self._malformed_throughout:
+            return "error"
         self._rejects.append((self._line_of(row.text), "ragged", row.text.encode(codec(self.read.encoding), "replace")))
         return "skip"
+
+    @property
+    def _malformed_throughout(self) -> bool:
+        return len(self.set_aside) + len(self._rejects) > MOST_MALFORMED
 
     def _line_of(self, record: str) -> int:
         """The line of a record the parser turned away. They come in the order of the file, so each is looked for behind the last."""
@@ -268,6 +276,8 @@ class CsvFile:
 
     def decoded(self, lines: bytes, witness: Witness, records: Records | None, *, last: bool) -> str:
         """The lines as text; those with bytes that are no characters, and records that are malformed, are set aside."""
+        if self._malformed_throughout:
+            raise _malformed()
         name = codec(self.read.encoding)
         before = len(self._rejects)
         text = self._decoded(lines, name, self._line)
@@ -318,6 +328,10 @@ class CsvFile:
 def _divided(header: str, first: bytes) -> str | None:
     """The sign that stands as often in the only name as in the row below it."""
     return next((s for s in ",;\t|" if header.count(s) and header.count(s) == first.count(s.encode("ascii"))), None)
+
+
+def _malformed() -> Refused:
+    return Refused(f"已有 {MOST_MALFORMED} 行以上不合格式", f"more than {MOST_MALFORMED} lines are malformed", *_OWNER)
 
 
 def _too_long(line: int) -> Refused:
