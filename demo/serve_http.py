@@ -243,7 +243,7 @@ def _page(file: Path, name: str, dataset: Dataset, query: Query, shrunk: bool) -
         for parameter, sign in ((reading.since.lower, ">="), (reading.since.upper, "<=")):
             if parameter and query.get(parameter):
                 where.append(f'"{reading.cursor}" {sign} ?')
-                values.append(_moment(query[parameter], reading.since.format))
+                values.append(_moment(query[parameter], reading.since.pattern))
     if shrunk:
         where.append("rowid % 5 < 2")
     told = " AND ".join(where)

@@ -253,6 +253,33 @@ def form(text: str) -> Form:
     return Form(plain, "".join(_shape(tokens, n) for n in range(len(tokens))), roles, tokens)
 
 
+_PERCENT = {
+    "yyyy": "%Y",
+    "mm": "%m",
+    "dd": "%d",
+    "hh": "%H",
+    "mi": "%M",
+    "ss": "%S",
+    "ffffff": "%f",
+    "fff": "%3f",
+    "+hh:mi": "%:z",
+    "+hhmi": "%z",
+}
+
+
+def strftime(text: str) -> str:
+    """A form in the percent words that some far sides are asked in; %3f and %:z are milliseconds and an offset with a colon.
+
+    Raises ValueError for what is no form, or has a part that percent words cannot say.
+    """
+    if "%" in text:
+        return text
+    tokens = form(text).tokens
+    if lost := [t for t in tokens if (t in _WORDS or t[0] == "f") and t not in _PERCENT and t != "Z"]:
+        raise ValueError(f"{text} 中的 {'、'.join(lost)} 不能用于提问 | {', '.join(lost)} of {text} cannot be asked")
+    return "".join(_PERCENT.get(t, t) for t in tokens)
+
+
 def _nested(roles: tuple[str, ...]) -> bool:
     """A minute needs its hour, an hour its day; half a day and an offset need an hour."""
     needs = {"hour": "day", "minute": "hour", "second": "minute", "fraction": "second", "half": "hour", "offset": "hour"}

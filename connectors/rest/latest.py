@@ -48,7 +48,7 @@ class MarkForm:
 
     @classmethod
     def of(cls, since: Since | None, zone: ZoneInfo) -> MarkForm:
-        form = since.format if since else "%Y-%m-%d %H:%M:%S"
+        form = since.pattern if since else "%Y-%m-%d %H:%M:%S"
         asked = ZoneInfo(since.zone) if since and since.zone else dt.UTC if form.endswith("Z") and not form.endswith("%Z") else zone
         return cls(form, zone, asked)
 

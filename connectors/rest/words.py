@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, model_validator
 
+from schemas import moments
 from schemas.documents import Closed, wrong
 from schemas.forms import Texts
 from schemas.kinds import Kind
@@ -84,21 +85,28 @@ class Since(Closed):
 
     lower: str
     upper: str | None = None
-    format: str = "%Y-%m-%d %H:%M:%S"  # as the interface takes it; also seconds, milliseconds, number
+    format: str = "yyyy-mm-dd hh:mi:ss"  # as the interface takes it; also seconds, milliseconds, number
     zone: str | None = None  # of a format that tells none; the system's time zone otherwise, UTC where it ends in Z
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.zone and self.zone not in available_timezones():
             raise wrong("没有这个时区；例如 UTC、Asia/Shanghai", "no such time zone; for example UTC", "zone", found=self.zone)
-        if "%" not in self.format and self.format not in (*EPOCH, NUMBER):
+        try:
+            _ = self.pattern
+        except ValueError:
             allowed = ", ".join((*EPOCH, NUMBER))
             raise wrong(
-                f"不是时间格式；可写 %Y-%m-%d %H:%M:%S 这样的格式，或 {allowed}",
-                f"is no form of a time; write one such as %Y-%m-%d %H:%M:%S, or {allowed}",
+                f"不是时间格式；可写 yyyy-mm-dd hh:mi:ss 这样的格式，或 {allowed}",
+                f"is no form of a time; write one such as yyyy-mm-dd hh:mi:ss, or {allowed}",
                 "format", found=self.format,
-            )  # fmt: skip
+            ) from None  # fmt: skip
         return self
+
+    @property
+    def pattern(self) -> str:
+        """The form in percent words, or one of the words beside them."""
+        return self.format if self.format in (*EPOCH, NUMBER) else moments.strftime(self.format)
 
 
 class RestRead(Read):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from connectors.rest.words import Since
 from schemas.errors import SourceChanged
 from tests.connectors.paper_interface import INCREMENTAL, PAGES, WHEN, interface, opened, read, system, timed
 
@@ -213,3 +214,23 @@ def test_a_page_left_by_a_probe_is_not_used_for_another_read(far):
     connector.probe(of.datasets["person"], first.cursor)
     got, pull = read(connector, of)
     assert (len(got), pull.whole) == (20, {""})
+
+
+@pytest.mark.parametrize(
+    ("words", "percent"),
+    [
+        ("yyyy-mm-dd hh:mi:ss", "%Y-%m-%d %H:%M:%S"),
+        ("yyyy-mm-ddThh:mi:ss.fffZ", "%Y-%m-%dT%H:%M:%S.%3fZ"),
+        ("yyyymmddhhmiss", "%Y%m%d%H%M%S"),
+        ("yyyy-mm-dd hh:mi:ss+hh:mi", "%Y-%m-%d %H:%M:%S%:z"),
+        ("seconds", "seconds"),
+    ],
+)
+def test_a_window_is_written_in_the_words_of_every_other_date(words, percent):
+    assert Since(lower="from", format=words).pattern == percent
+
+
+@pytest.mark.parametrize("words", ["yyyy-qq", "上午hh", "yyyy-m-d", "now", ""])
+def test_what_is_no_form_to_ask_in_is_refused(words):
+    with pytest.raises(ValueError, match="yyyy-mm-dd"):
+        Since(lower="from", format=words)
