@@ -123,7 +123,16 @@ class Facts:
 
     def held_back(self) -> set[str]:
         """Tables whose newest landing a blocking finding keeps out of standard."""
-        return {t for t, look in self.blocked.items() if t not in self.done or look.made_from.get(t, 0) > self.done[t].made_from.get(t, 0)}
+        return _held_back(self.done, self.blocked)
+
+
+def held_back(lake: Lake) -> set[str]:
+    """The same, where nothing else is asked."""
+    return _held_back(made.newest(lake, "standard"), made.newest(lake, "blocked"))
+
+
+def _held_back(done: Mapping[str, made.Made], blocked: Mapping[str, made.Made]) -> set[str]:
+    return {t for t, look in blocked.items() if t not in done or look.made_from.get(t, 0) > done[t].made_from.get(t, 0)}
 
 
 def facts(lake: Lake) -> Facts:

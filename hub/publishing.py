@@ -92,9 +92,9 @@ def _report(hub: Hub, published: Published) -> None:
 
 def _left_behind(hub: Hub) -> bool:
     """Say which datasets stand on older rows because their newest are blocked; whether there are any."""
-    from answers.standing import facts
+    from answers.standing import held_back
 
-    held = facts(hub.lake).held_back()
+    held = held_back(hub.lake)
     blocked = [path for table, path in _paths(hub).items() if table in held]
     for path in blocked:
         screen.note(

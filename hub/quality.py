@@ -25,7 +25,7 @@ def quality(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("以 GX 结果格式输出", "print GX results"))] = False,
 ) -> None:
-    from answers.standing import facts
+    from answers.standing import held_back
 
     city, _ = opening.sound_city()
     chosen = [(s, n) for s, datasets in city.select(pattern) for n in datasets]
@@ -33,7 +33,8 @@ def quality(
     titles = {s.table(n): f"{s.title} · {s.datasets[n].title}" for s, n in chosen}
     with opening.lake_to_read() as lake:
         found = _newest(lake, list(names))
-        blocked = [path for table, path in names.items() if table in facts(lake).held_back()]
+        held = held_back(lake)
+        blocked = [path for table, path in names.items() if table in held]
     if docs:
         _render(list(found.values()), titles)
         return

@@ -76,7 +76,7 @@ def accept(
     path: Annotated[str, typer.Argument(metavar="DEPARTMENT/SYSTEM/DATASET", autocompletion=completing.paths)],
     because: Annotated[str, typer.Option("--because", help=say("放行理由，记入台账", "why it may pass; entered in the ledger"))],
 ) -> None:
-    from answers.standing import facts
+    from answers.standing import facts, held_back
     from hub.stages import who
     from orchestration import routes
 
@@ -89,7 +89,7 @@ def accept(
     if not system.datasets[name].record:
         raise RegistrationError(f"{path} 原样保存，没有检查可放行", f"{path} is kept as it came; there is no check to pass")
     with opening.whole_hub(city) as hub:
-        if system.table(name) not in facts(hub.lake).held_back():
+        if system.table(name) not in held_back(hub.lake):
             screen.note(f"{path} 没有被拦下的数据，无需放行", f"nothing of {path} is blocked; there is nothing to let pass")
             return
         tally = _each([(system, [name])], lambda s, names, told: routes.build(hub, s, names, tell=told.tell, confirmed=True))

@@ -38,7 +38,8 @@ def to_publish(hub: Hub) -> list[str]:
         and normalise.due(hub.city, system, name, states[system.table(name)], done, blocked)
     ]
     waiting += [f"shared/{name}" for name in shared.due(hub.lake, hub.city, hub.ledger.agreements())]
-    waiting += [f"shared/{name}" for name, (derived, sql) in hub.city.derived.items() if shared.due_derived(hub.lake, derived, sql)]
+    so_far = shared.made_so_far(hub.lake)
+    waiting += [f"shared/{name}" for name, (derived, sql) in hub.city.derived.items() if shared.due_derived(derived, sql, so_far)]
     if editions.due(hub.lake, hub.city, "analyst"):
         waiting.append("edition/analyst")
     return waiting

@@ -52,6 +52,15 @@ def landing_states(lake: Lake) -> dict[str, int]:
     return dict(found.fetchall())
 
 
+Numbers = dict[tuple[str, str], tuple[int, int]]  # by station and name: the newest number, and the newest state
+
+
+def numbers(tx: duckdb.DuckDBPyConnection, station: str) -> Numbers:
+    """Where every name of a station stands, for a transaction that adds many entries: a question each costs 20 ms."""
+    found = tx.execute(f"SELECT name, max(number), max(state) FROM hub.made WHERE station = {literal(station)} GROUP BY name")
+    return {(station, name): (int(number), int(state)) for name, number, state in found.fetchall()}
+
+
 def append(
     tx: duckdb.DuckDBPyConnection,
     station: str,
@@ -65,12 +74,11 @@ def append(
     updated: int = 0,
     deleted: int = 0,
     snapshot: int = 0,
+    so_far: Numbers | None = None,
 ) -> int:
-    """Add the next entry, in the transaction that writes the rows; returns its number."""
-    row = tx.execute(
-        f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.made WHERE station = {literal(station)} AND name = {literal(name)}"
-    ).fetchone()
-    number, state = (int(row[0]) + 1, int(row[1])) if row else (1, 0)
+    """Add the next entry, in the transaction that writes the rows; returns its number. `so_far` as the same transaction asked for it."""
+    last, state = (numbers(tx, station) if so_far is None else so_far).get((station, name), (0, 0))
+    number = last + 1
     changed = inserted or updated or deleted or number == 1
     entry = (station, name, number, run, json.dumps(dict(made_from), sort_keys=True), definition, rows, inserted, updated, deleted)
     tx.execute(

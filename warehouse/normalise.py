@@ -266,7 +266,7 @@ def _step(
     )
 
 
-def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blocked: bool) -> None:
+def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blocked: bool, so_far: made.Numbers | None = None) -> None:
     """Make the candidate the current rows of its dataset, in the caller's transaction.
 
     A blocked candidate writes what is wrong with it and nothing else: yesterday's rows stay.
@@ -290,6 +290,7 @@ def accept(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str, *, blo
         inserted=counts[0],
         updated=counts[1],
         deleted=counts[2],
+        so_far=so_far,
     )
 
 

@@ -172,12 +172,17 @@ def prepare_derived(lake: Lake, derived: Derived, sql: str, states: dict[str, in
     return _compare(lake, lake.cursor(), next_, folder)
 
 
-def due_derived(lake: Lake, derived: Derived, sql: str, *, full: bool = False) -> dict[str, int] | None:
+def made_so_far(lake: Lake) -> tuple[Standing, Standing]:
+    """What stands in shared: record types, and derived tables."""
+    return made.newest(lake, "shared"), made.newest(lake, "derived")
+
+
+def due_derived(derived: Derived, sql: str, so_far: tuple[Standing, Standing], *, full: bool = False) -> dict[str, int] | None:
     """The states it is to be made from when a table it uses, or its definition, has changed; otherwise None.
 
     A derived table waits until all that it uses have been shared once.
     """
-    shared, others = made.newest(lake, "shared"), made.newest(lake, "derived")
+    shared, others = so_far
     states = {u: (shared.get(u) or others.get(u) or Made()).state for u in derived.uses}
     last = others.get(derived.name)
     same = last is not None and last.made_from == states and last.definition == made.fingerprint(derived, sql)
@@ -228,8 +233,8 @@ def _compare(lake: Lake, con: duckdb.DuckDBPyConnection, next_: Next, folder: Pa
     )  # fmt: skip
 
 
-def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
-    """Apply one table's changes in the caller's transaction."""
+def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str, so_far: made.Numbers | None = None) -> None:
+    """Apply one table's changes in the caller's transaction. `so_far`: the numbers of its station, where many are written."""
     grow(tx, "shared", prepared.table, prepared.columns)
     apply(tx, prepared, key="_id", leave=["_withdrawn"])
     made.append(
@@ -244,4 +249,5 @@ def write(tx: duckdb.DuckDBPyConnection, prepared: Prepared, run: str) -> None:
         updated=prepared.updated,
         deleted=prepared.deleted,
         snapshot=prepared.snapshot,
+        so_far=so_far,
     )

@@ -7,10 +7,16 @@
 Each asks only what is due. A kill between two steps, a changed mapping and a sync by hand are the same ordinary case.
 """
 
-from orchestration.routes.delivering import Delivered, Plan, collect, compare, deliver, docked, plan
-from orchestration.routes.opened import Hub, Tell
-from orchestration.routes.publishing import Published, publish
-from orchestration.routes.syncing import Outcome, Synced, build, sync
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.routes.delivering import Delivered, Plan, collect, compare, deliver, docked, plan
+    from orchestration.routes.opened import Hub, Tell
+    from orchestration.routes.publishing import Published, publish
+    from orchestration.routes.syncing import Outcome, Synced, build, sync
 
 __all__ = [
     "Delivered",
@@ -29,3 +35,18 @@ __all__ = [
     "publish",
     "sync",
 ]
+
+_AT = {
+    "delivering": ("Delivered", "Plan", "collect", "compare", "deliver", "docked", "plan"),
+    "opened": ("Hub", "Tell"),
+    "publishing": ("Published", "publish"),
+    "syncing": ("Outcome", "Synced", "build", "sync"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each is loaded when it is asked for: a publish has no use for the drivers of a sync, nor for the platform's client."""
+    at = next((module for module, names in _AT.items() if name in names), None)
+    if at is None:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"{__name__}.{at}"), name)

@@ -85,10 +85,12 @@ def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *
             (published.tables if believed else published.refused)[name] = prepared
     if published.tables:
         with hub.lake.writing("publish", run=run) as tx:
+            numbers = made.numbers(tx, "shared")
             for prepared in published.tables.values():
-                shared.write(tx, prepared, run)
+                shared.write(tx, prepared, run, numbers)
+    so_far = shared.made_so_far(hub.lake)
     for name, (derived, sql) in hub.city.derived.items():
-        states = shared.due_derived(hub.lake, derived, sql, full=full)
+        states = shared.due_derived(derived, sql, so_far, full=full)
         if states:
             tell("derive", name)
             prepared = _prepared(published, name, tell, partial(shared.prepare_derived, hub.lake, derived, sql, states, folder))
@@ -96,7 +98,7 @@ def _share(hub: Hub, published: Published, run: str, folder: Path, tell: Tell, *
                 continue
             with hub.lake.writing(f"derive {name}", run=run) as tx:
                 shared.write(tx, prepared, run)
-            published.tables[name] = prepared
+            published.tables[name], so_far = prepared, shared.made_so_far(hub.lake)
     for name, prepared in published.tables.items():
         tell("shared", name, prepared=prepared)
     for name, prepared in published.refused.items():

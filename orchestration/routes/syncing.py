@@ -256,11 +256,12 @@ def _build(hub: Hub, system: System, outcomes: dict[str, Outcome], run: str, tel
 
         def accept(some: list[str]) -> None:
             with hub.lake.writing(f"accept {system.path}", run=run) as tx:
+                so_far = made.numbers(tx, "standard") | made.numbers(tx, "blocked")
                 for name in some:
                     outcome = outcomes[name]
                     assert outcome.candidate is not None
                     assert outcome.verdict is not None
-                    normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted)
+                    normalise.accept(tx, outcome.candidate, run, blocked=not outcome.accepted, so_far=so_far)
                     quality.keep(tx, outcome.table, outcome.candidate.landing, run, outcome.verdict)
 
         for name, fault in _together_or_alone(ready, accept, hub.home).items():

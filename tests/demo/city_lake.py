@@ -89,6 +89,8 @@ def publish(lake: Lake, where: Registered) -> None:
             for one in prepared:
                 shared.write(tx, one, "publish")
         for name in ("city_figures", "dispute_twice"):
-            derived = shared.prepare_derived(lake, *where.derived[name], shared.due_derived(lake, *where.derived[name]), folder)
+            derived = shared.prepare_derived(
+                lake, *where.derived[name], shared.due_derived(*where.derived[name], shared.made_so_far(lake)), folder
+            )
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")

@@ -39,7 +39,9 @@ def synced(tmp_path_factory, city):
             for one in prepared:
                 shared.write(tx, one, "publish")
         for name in DERIVED:
-            derived = shared.prepare_derived(lake, *where.derived[name], shared.due_derived(lake, *where.derived[name]), folder)
+            derived = shared.prepare_derived(
+                lake, *where.derived[name], shared.due_derived(*where.derived[name], shared.made_so_far(lake)), folder
+            )
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")
     yield lake, verdicts

@@ -51,7 +51,7 @@ def publish(lake, where, *, full=False):
             looked += prepared.inserted + prepared.updated + prepared.deleted
             with lake.writing("publish") as tx:
                 shared.write(tx, prepared, "publish")
-        if states := shared.due_derived(lake, *where.derived["by_sex"], full=full):
+        if states := shared.due_derived(*where.derived["by_sex"], shared.made_so_far(lake), full=full):
             derived = shared.prepare_derived(lake, *where.derived["by_sex"], states, folder)
             looked += derived.inserted + derived.updated + derived.deleted
             with lake.writing("derive") as tx:

@@ -121,7 +121,6 @@ def test_a_field_the_source_has_not_got_is_not_held_against_it() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        {"rule": "pattern", "field": "village", "pattern": "(?=4)"},
         {"rule": "pattern", "field": "village"},
         {"rule": "check_digit", "field": "village"},
         {"rule": "range", "field": "village", "min": 1},

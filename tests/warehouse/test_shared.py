@@ -48,7 +48,7 @@ def publish(lake, where):
             if not prepared.refused:
                 with lake.writing("publish") as tx:
                     shared.write(tx, prepared, "publish")
-        if states := shared.due_derived(lake, MEN, MEN_SQL):
+        if states := shared.due_derived(MEN, MEN_SQL, shared.made_so_far(lake)):
             derived = shared.prepare_derived(lake, MEN, MEN_SQL, states, folder)
             with lake.writing("derive") as tx:
                 shared.write(tx, derived, "publish")
