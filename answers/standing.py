@@ -6,7 +6,7 @@ hub.cursors, hub.made, quarantine.*  +  runs, confirmations, stages  ->  one Sta
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ from schemas.registration import PROMISED, System
 from schemas.remarks import Remark, from_json
 from schemas.said import NOTHING, Said
 from warehouse import made
-from warehouse.lake import Lake, table
+from warehouse.lake import Lake, columns_of, table
 from warehouse.sql import literal
 
 if TYPE_CHECKING:
@@ -135,18 +135,14 @@ def _held_back(done: Mapping[str, made.Made], blocked: Mapping[str, made.Made]) 
     return {t for t, look in blocked.items() if t not in done or look.made_from.get(t, 0) > done[t].made_from.get(t, 0)}
 
 
-def facts(lake: Lake) -> Facts:
+def facts(lake: Lake, only: Iterable[str] | None = None) -> Facts:
+    """Of every dataset table, or of those that are asked about: counting what waits in quarantine costs 10 ms a table."""
     con = lake.cursor()
     found = con.execute("""
         SELECT dataset, arg_max("rows", number), max(state), max(written_at) FILTER (WHERE number = state)
         FROM hub.cursors GROUP BY dataset""")
     cursors = {d: {"rows": r, "state": s, "changed": w.replace(tzinfo=dt.UTC) if w else None} for d, r, s, w in found.fetchall()}
-    names = [
-        r[0]
-        for r in con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'quarantine'"
-        ).fetchall()
-    ]
+    names = [n for n in (cursors if only is None else only) if columns_of(con, "quarantine", n)]
     return Facts(cursors, made.newest(lake, "standard"), made.newest(lake, "blocked"), _quarantine(con, names))
 
 

@@ -53,7 +53,7 @@ def sync(
     chosen = opening.chosen(city, broken, pattern)
     with opening.whole_hub(city) as hub:
         tally = _each(chosen, lambda system, names, told: routes.sync(hub, system, names, tell=told.tell, again=again))
-        tally.facts = facts(hub.lake)
+        tally.facts = facts(hub.lake, [o.table for o in tally.outcomes.values()])
     tally.stopped |= {p: e for p, e in broken.items() if not pattern or p.startswith(pattern.split("/")[0] + "/")}
     _report(tally)
     raise typer.Exit(tally.code)
@@ -67,7 +67,7 @@ def build(pattern: Pattern = None) -> None:
     chosen = opening.chosen(city, broken, pattern)
     with opening.whole_hub(city) as hub:
         tally = _each(chosen, lambda system, names, told: routes.build(hub, system, names, tell=told.tell))
-        tally.facts = facts(hub.lake)
+        tally.facts = facts(hub.lake, [o.table for o in tally.outcomes.values()])
     _report(tally)
     raise typer.Exit(tally.code)
 
@@ -96,7 +96,7 @@ def accept(
         if not tally.code:
             run = next(r.id for r in hub.ledger.runs(system=system.path, limit=1))
             hub.ledger.decide("accept", system.table(name), by=who(), because=because.strip(), run=run)
-        tally.facts = facts(hub.lake)
+        tally.facts = facts(hub.lake, [o.table for o in tally.outcomes.values()])
     _report(tally)
     raise typer.Exit(tally.code)
 

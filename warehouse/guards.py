@@ -27,7 +27,7 @@ from warehouse.delta import KIND
 from warehouse.expectations import ROWS
 from warehouse.lake import Lake, table
 from warehouse.normalise import Candidate
-from warehouse.sql import literal, quoted
+from warehouse.sql import literal, one, quoted
 from warehouse.verdicts import Result
 
 SMALL = 50  # rows up to which any share may change
@@ -79,8 +79,7 @@ def _shrunk(con: duckdb.DuckDBPyConnection, expect: Expect, candidate: Candidate
     if not bound or not candidate.before.number:
         return
     rows = candidate.before.rows + candidate.inserted - candidate.deleted
-    for word, days in _WINDOWS:
-        stood = _stood(con, candidate.table, days)
+    for (word, days), stood in zip(_WINDOWS, _stood(con, candidate.table), strict=True):
         most = max(bound.max, getattr(bound, word))
         if stood and rows < math.ceil(stood * max(1 - Fraction(str(most)), Fraction(0))):
             meta = {"rule": "shrink", "severity": bound.severity, "origin": "registration", "last_rows": stood, "max": most, "days": days}
@@ -89,18 +88,26 @@ def _shrunk(con: duckdb.DuckDBPyConnection, expect: Expect, candidate: Candidate
             return
 
 
-def _stood(con: duckdb.DuckDBPyConnection, name: str, days: int) -> int:
-    """The accepted count so many days ago, or the oldest there is since; a person's decision begins anew."""
-    then = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(days=days)
-    row = con.execute(f"""
+def _stood(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, ...]:
+    """For every window the accepted count so many days ago, or the oldest there is since; a person's decision begins anew."""
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    oldest = 'arg_min("rows", number)'
+    then = (
+        f'coalesce(arg_max("rows", number) FILTER (WHERE written_at <= {literal(now - dt.timedelta(days=d))}), {oldest})'
+        for _, d in _WINDOWS
+    )
+    counts = one(
+        con,
+        f"""
         WITH accepted AS (
             SELECT m.number, m."rows", m.written_at,
                 m.run IN (SELECT run FROM hub.findings WHERE dataset = {literal(name)} AND blocking) AS decided
             FROM hub.made m WHERE station = 'standard' AND name = {literal(name)}),
         since AS (
             SELECT * FROM accepted WHERE number >= (SELECT coalesce(max(number) FILTER (WHERE decided), 0) FROM accepted))
-        SELECT coalesce(arg_max("rows", number) FILTER (WHERE written_at <= {literal(then)}), arg_min("rows", number)) FROM since""").fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+        SELECT {", ".join(then)} FROM since""",
+    )
+    return tuple(int(c or 0) for c in counts)
 
 
 def _moved(con: duckdb.DuckDBPyConnection, dataset: Dataset, candidate: Candidate) -> _Moved:
