@@ -43,6 +43,9 @@ class ChangeMarks(Closed):
     expected: Annotated[dict[str, str], Field(default_factory=dict)]  # a control table: {table, batch, rows} names its columns
 
 
+_OF_CURSORS = frozenset({"overlap", "lag", "null_cursor", "reconcile"})
+
+
 class Read(Closed):
     """What is read, how it is told apart, and what may be concluded from what is missing: the words every kind has."""
 
@@ -78,14 +81,14 @@ class Read(Closed):
     @classmethod
     def usable(cls, said: Mapping[str, Any]) -> frozenset[str]:
         """The words that have a use beside what is said; a kind with several formats takes away those of the others."""
-        del said
-        return frozenset(cls.model_fields)
+        words = frozenset(cls.model_fields)
+        return words if said.get("cursor") or said.get("changes") else words - _OF_CURSORS
 
     @classmethod
     def useless(cls, word: str, said: Mapping[str, Any]) -> tuple[str, str]:
         """Why a word has no use there, in two languages."""
-        del word, said
-        return "", ""
+        del said
+        return (f"没有 cursor，用不到 {word}", f"without a cursor there is no use for {word}") if word in _OF_CURSORS else ("", "")
 
     @property
     def marks(self) -> ChangeMarks | None:

@@ -19,6 +19,7 @@ from schemas.reading import Connection, Read
 
 BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 TEXTS = (".csv", ".txt", ".tsv", ".dat")
+_OF_INCREMENTS = frozenset({"cursor", "overlap", "lag", "null_cursor", "reconcile"})
 _OF_TEXTS = frozenset({"encoding", "delimiter", "quote", "escape"})
 _OF_BOOKS = frozenset({"sheet", "section", "until", "fill_down"})
 
@@ -101,11 +102,12 @@ class FilesRead(Read):
     def usable(cls, said: Mapping[str, Any]) -> frozenset[str]:
         ending = _ending(said)
         other = _OF_BOOKS if ending in TEXTS else _OF_TEXTS if ending in BOOKS else frozenset()
-        return super().usable(said) - other
+        return super().usable(said) - other - _OF_INCREMENTS
 
     @classmethod
     def useless(cls, word: str, said: Mapping[str, Any]) -> tuple[str, str]:
-        del word
+        if word in _OF_INCREMENTS:
+            return f"files 用不到 {word}：已读过的文件按内容识别", f"files has no use for {word}: what was read is known by its content"
         return f"{_ending(said)} 文件用不到它", f"{_ending(said)} files have no use for it"
 
     @model_validator(mode="after")
@@ -114,13 +116,6 @@ class FilesRead(Read):
             raise wrong("parts 须与 batch 一起写", "parts needs batch", "parts")
         if self.delimiter == self.quote:
             raise wrong("delimiter 与 quote 不能相同", "delimiter and quote must differ", "delimiter")
-        for word in ("cursor", "overlap", "lag"):
-            if getattr(self, word):
-                raise wrong(
-                    f"files 用不到 {word}：已读过的文件按内容识别",
-                    f"files has no use for {word}: what was read is known by its content",
-                    word,
-                )
         return self
 
 

@@ -118,6 +118,16 @@ class RestRead(Read):
     since: Since | None = None
     params: dict[str, str] = Field(default_factory=dict)  # sent with every request
 
+    @classmethod
+    def usable(cls, said: Mapping[str, Any]) -> frozenset[str]:
+        return super().usable(said) - {"null_cursor"}
+
+    @classmethod
+    def useless(cls, word: str, said: Mapping[str, Any]) -> tuple[str, str]:
+        if word == "null_cursor":
+            return "接口给出哪些行由接口决定，用不到 null_cursor", "an interface decides which rows it gives; null_cursor has no use"
+        return super().useless(word, said)
+
     @model_validator(mode="after")
     def _sense(self) -> Self:
         if self.page.kind == "cursor" and self.page.next is None:
