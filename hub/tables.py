@@ -13,7 +13,7 @@ from typing import Any
 from hub import screen
 from schemas.errors import HubError
 
-_FORMULA = re.compile(r"[=+\-@\t\r](?![\d.,%]*$)")
+_FORMULA = re.compile(r"[\s\x00-\x20\ufffd]*(?:[=@＝＠]|[+\-＋－](?![\d.,%]*$))|[\t\r\n]")
 
 
 def write_csv(file: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
@@ -29,7 +29,7 @@ def write_csv(file: Path, names: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def _write(writer: csv.writer, names: Sequence[str], rows: Iterable[Sequence[object]]) -> int:  # type: ignore[valid-type]
-    writer.writerow(names)  # type: ignore[attr-defined]
+    writer.writerow([_cell(n) for n in names])  # type: ignore[attr-defined]
     count = 0
     for row in rows:
         writer.writerow([_cell(v) for v in row])  # type: ignore[attr-defined]

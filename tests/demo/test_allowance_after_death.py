@@ -23,6 +23,9 @@ SYSTEMS = (
 DERIVED = ("allowance_after_death", "allowance_after_death_by_town")
 
 
+pytestmark = pytest.mark.slow  # the story tells the same of the whole city
+
+
 @pytest.fixture(scope="module")
 def city():
     return InventedCity.make(scale=0.01)

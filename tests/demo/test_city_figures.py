@@ -14,6 +14,9 @@ from warehouse.lake import Lake
 SCALE = 0.01
 
 
+pytestmark = pytest.mark.slow  # the story tells the same of the whole city
+
+
 @pytest.fixture(scope="module")
 def where():
     return read_city()

@@ -6,7 +6,7 @@ from tests import services
 from tests.docking.way_out import open_path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def province_url(request):
     if request.param == "sqlite":
         yield None

@@ -99,6 +99,7 @@ def test_two_syncs_of_one_system_at_once_do_the_work_once(town, far):
     assert town.rows("hub.cursors", "count(*) - count(DISTINCT number)") == [(0,)]
 
 
+@pytest.mark.slow
 def test_everything_goes_on_while_snapshots_expire(town, far):
     """Maintenance forgets everything but the newest state, over and over, beside sync, publish, edition and delivery."""
     province = prepare(town.home)

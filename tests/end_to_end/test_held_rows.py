@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from hub.tables import write_csv, write_excel
+from schemas.home import ROOT
 from tests.end_to_end.town import SYSTEM, registration
 from tests.warehouse.far_side import id_number
 from warehouse.conversions import WORDS
@@ -93,20 +94,48 @@ def test_without_plain_personal_values_are_masked(held, tmp_path):
 
 
 def test_every_reason_has_words_and_says_what_to_write_instead():
-    assert {w.reason for w in WORDS.values()} <= set(REASONS)
+    """Whatever any station writes as a reason; a new one without words fails here."""
+    written = {w.reason for w in WORDS.values()}
+    pattern = re.compile(
+        r"""(?:"|')([a-z]+_[a-z_]+|ragged|required|unreadable|undecodable)(?:"|') AS reason|reason = "([a-z_]+)"|, "([a-z_]+)", row\.text"""
+    )
+    for path in (p for folder in ("connectors/files", "warehouse") for p in (ROOT / folder).rglob("*.py")):
+        text = path.read_text("utf-8")
+        written |= {next(filter(None, found)) for found in pattern.findall(text)}
+        written |= set(
+            re.findall(r'"(undecodable|lost_digits|ragged|bad_quote|open_quote|error_cell|formula_without_value|unreadable)"', text)
+        )
+    assert {"null_key", "differing_copies", "ragged", "open_quote", "lost_digits"} <= written
+    assert written <= set(REASONS)
     for one in REASONS.values():
         assert all((one.zh, one.en, one.next_zh, one.next_en, one.instead.zh, one.instead.en)), one.word
         assert not MACHINE.search(one.zh + one.instead.zh), one.word
 
 
 def test_no_cell_is_a_formula_whatever_it_holds(tmp_path):
-    nasty = ["=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\x00\x0b", "\ud800", "x" * 40_000, "<b>&amp;"]
+    nasty = [
+        "=cmd|'/c calc'!A1",
+        " =1+1",
+        "\n=1",
+        "\x01=1",
+        "＝1+1",
+        "\u3000@x",
+        "+1+1",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\x00\x0b",
+        "\ud800",
+        "x" * 40_000,
+        "<b>&amp;",
+    ]
     assert write_excel(tmp_path / "a.xlsx", [("表/[1]", ["=a"], [([v], [0]) for v in nasty]), ("表/[1]", ["b"], [])]) == len(nasty)
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert book.sheetnames == ["表  1", "表  1 2"]
     assert "f" not in {c.data_type for r in book.worksheets[0].iter_rows() for c in r}
-    write_csv(tmp_path / "a.csv", ["a"], ([v] for v in nasty))
+    write_csv(tmp_path / "a.csv", ["=HYPERLINK(1)"], ([v] for v in nasty))  # the names are the far side's, too
     with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
-        read = [r[0] for r in csv.reader(file)][1:]
-    assert all(not v.startswith(("=", "+", "@", "\t", "\r")) for v in read)
+        read = [r[0] for r in csv.reader(file)]
+    assert all(not v.lstrip(" \n\u3000\ufffd").startswith(("=", "+", "@", "＝", "\t", "\r")) for v in read)
     assert not any(ord(c) < 32 and c not in "\t\r\n" for v in read for c in v)

@@ -27,7 +27,11 @@ def standing(hub):
     return found
 
 
-@pytest.mark.parametrize("authority", [["public_security/population/person"], [f"{OLD}/person"], []], ids=["other", "itself", "nobody"])
+@pytest.mark.parametrize(
+    "authority",
+    [["public_security/population/person"], *(pytest.param(a, marks=pytest.mark.slow) for a in ([f"{OLD}/person"], []))],
+    ids=["other", "itself", "nobody"],
+)
 def test_a_system_that_moves_changes_nothing_but_its_name(tmp_path, monkeypatch, authority):
     home, systems, schemas = small_city.write(tmp_path)
     monkeypatch.setenv("HUB_HOME", str(home))

@@ -92,6 +92,7 @@ def tick(way, dice, n):
         small_city.change(way.home, path, rows, gone=[str(i) for i in numbers[20:]], marked=marked)
 
 
+@pytest.mark.slow
 def test_after_random_changes_the_provinces_copy_is_the_shared_dataset(way):
     dice = random.Random(1)
     kinds = set()

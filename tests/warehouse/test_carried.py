@@ -89,7 +89,7 @@ def test_a_verdict_of_other_promises_carries_nothing() -> None:
     assert quality.check(con, "stood", other, last_rows=None, step=same, before=before).results[0].unexpected_count == 5
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_what_normalise_calls_a_step_is_the_whole_difference(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows changed, gone, added, gone bad and sent again as they were, accepted round after round."""
     monkeypatch.setattr(normalise, "LARGE", 0)

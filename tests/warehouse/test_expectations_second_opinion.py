@@ -32,10 +32,10 @@ def said(result: dict[str, Any], like: dict[str, Any]) -> tuple[object, ...]:
     return result["success"], raised, *(result["result"].get(c) or 0 for c in COUNTED if c in like["result"])
 
 
-MORE = [pytest.param(seed, rows, marks=pytest.mark.slow) for seed, rows in ((2, 40), (6, 100))]
+MORE = [pytest.param(seed, rows, marks=pytest.mark.slow) for seed, rows in ((1, 30), (2, 40), (6, 100))]
 
 
-@pytest.mark.parametrize(("seed", "rows"), [(1, 30), (3, 7), (4, 1), (5, 0), *MORE])
+@pytest.mark.parametrize(("seed", "rows"), [(3, 7), (4, 1), (5, 0), *MORE])
 def test_every_compiled_expectation_agrees_with_great_expectations(seed: int, rows: int) -> None:
     rng = random.Random(seed)
     con = duckdb.connect()

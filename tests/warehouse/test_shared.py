@@ -98,7 +98,7 @@ def test_a_system_that_is_not_in_service_shares_nothing(lake, where):
     assert rows_of(lake, "shared.person", "_source") == [("civil_affairs_assistance__person",)]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_the_steps_of_a_figure_add_up_exactly(lake, where, seed):
     """Duplicates, stale copies, rejects, held versions and disagreements in random mixture, over three rounds."""
     dice = random.Random(seed)
