@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from schemas.pull import REJECTS, Batch, Cursor, Pull
 from schemas.registration import Dataset
+from schemas.said import Said
 
 __all__ = ["REJECTS", "Batch", "Column", "Connector", "Cursor", "Finding", "Found", "Probed", "Pull"]
 
@@ -46,6 +47,7 @@ class Found:
     key: tuple[str, ...] = ()
     rows: int | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)  # further words of `read:`, as they were found
+    hints: tuple[Said, ...] = ()  # what a person should ask or may add; it cannot be told from what is there
 
 
 Probed = Literal["changed", "unchanged", "cannot tell"]

@@ -64,7 +64,8 @@ def _entry(name: str, found: Found, word: str, way: str) -> str:
     if way != "main":
         reading.append(f"via: {way}")
     columns = "、".join(re.sub(r"\s+", " ", c.name) for c in found.columns)
-    return f"  {name}:\n    # {columns[:400]}\n    title: {text(found.name)}\n    raw: {text(REASON)}\n    read: {{{', '.join(reading)}}}\n"
+    hints = "".join(f"    # {re.sub(r'[^ -~一-鿿（）；：，、]', ' ', str(h))}\n" for h in found.hints)
+    return f"  {name}:\n    # {columns[:400]}\n{hints}    title: {text(found.name)}\n    raw: {text(REASON)}\n    read: {{{', '.join(reading)}}}\n"
 
 
 def _special(value: str) -> bool:

@@ -10,6 +10,7 @@ import typer
 from hub import completing, opening, screen
 from schemas.errors import HubError, RegistrationError
 from schemas.home import say, systems_folder
+from schemas.said import Said
 
 if TYPE_CHECKING:
     from connectors.contract import Finding, Found
@@ -118,4 +119,15 @@ def _print_found(there: list[Found]) -> None:
             screen.cell(one.name), screen.cell("、".join(one.key)), screen.number(one.rows), screen.cell("，".join(columns) + more)
         )
     screen.out().print(made)
+    for hint, names in _hints(there).items():
+        screen.note(f"{'、'.join(names)}：{hint.zh}", f"{', '.join(names)}: {hint.en}")
     screen.note(f"共 {len(there)} 个", f"{len(there)} in all")
+
+
+def _hints(there: list[Found]) -> dict[Said, list[str]]:
+    """What nobody can tell from what is there, with the tables it is said of."""
+    found: dict[Said, list[str]] = {}
+    for one in there:
+        for hint in one.hints:
+            found.setdefault(hint, []).append(one.name)
+    return found

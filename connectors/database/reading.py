@@ -5,7 +5,8 @@ a table  ->  Arrow batches of one state of it, the next cursor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.contract import Column, Cursor, Finding, Found, Probed, Pull
@@ -17,6 +18,7 @@ from connectors.database.receipts import write_receipts
 from connectors.patience import within
 from connectors.wording import Who
 from schemas.registration import Dataset
+from schemas.said import Said
 
 
 class Database(Reach):
@@ -42,7 +44,8 @@ class Database(Reach):
     @staticmethod
     def _found(name: str, rows: int | None, fields: list[Field]) -> Found:
         columns = tuple(Column(f.name, f.type, f.nullable, f.title) for f in fields)
-        return Found(name, columns, tuple(f.name for f in fields if f.key), rows)
+        key = tuple(f.name for f in fields if f.key)
+        return Found(name, columns, key, rows, hints=tuple(_cursors(fields)) if key else ())
 
     def probe(self, dataset: Dataset, since: Cursor | None) -> Probed:
         """Unchanged when the largest value, the rows near it and the rows without one are as they were."""
@@ -72,3 +75,17 @@ class Database(Reach):
             within(self.limits.timeout.total_seconds(), lambda: write_receipts(self, dataset, notes))
         except Exception as error:  # noqa: BLE001 - translated
             raise self.failure(error, who) from None
+
+
+_CHANGED = re.compile(r"upd|modif|chang|last|gxsj|xgsj|czsj|更新|修改|变更", re.IGNORECASE)
+
+
+def _cursors(fields: list[Field]) -> Iterator[Said]:
+    """A column that looks like the time of the last change. Whether it is kept up nobody can tell from the table."""
+    for f in fields:
+        if f.order != "none" and f.family in ("instant", "moment") and _CHANGED.search(f.name):
+            yield Said(
+                f"可能的增量列 cursor: {f.name}, overlap: 10 minutes, reconcile: weekly（先确认每次修改都会更新它；它看不到删除）",
+                f"perhaps cursor: {f.name}, overlap: 10 minutes, reconcile: weekly (ask first whether every change moves it; it sees no deletion)",
+            )
+            return

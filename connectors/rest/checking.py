@@ -20,6 +20,7 @@ from connectors.rest.words import NUMBER
 from connectors.wording import Who
 from schemas.errors import SourceError, SourceUnavailable
 from schemas.registration import Dataset, System
+from schemas.said import Said
 
 _SKEW = 60  # seconds a far clock may be off without anybody having to act
 _SAMPLE = 20
@@ -57,8 +58,17 @@ def found(client: Client, system: System) -> list[Found]:
         sheet = _sample(client, system, dataset)
         rows, _ = sorted_out(sheet.rows, 0)
         columns = tuple(Column(n, _type([r.get(n) for r in rows])) for n in keys_of(rows))
-        made.append(Found(str(dataset.reading.path), columns, dataset.reading.key, sheet.total))
+        made.append(Found(str(dataset.reading.path), columns, dataset.reading.key, sheet.total, hints=_UNSAID))
     return made
+
+
+_UNSAID = (
+    Said(
+        "接口本身说不出：删除了哪些行、时间属于哪个时区、列表是否完整、修改是否都会更新时间；请问系统主管部门后写入 read",
+        "no answer tells which rows were deleted, the zone of its times, whether the list is whole, whether every change moves its time:"
+        " ask the owner, then write it under read",
+    ),
+)
 
 
 def _lists(system: System) -> Iterator[tuple[str, Dataset]]:
