@@ -231,9 +231,6 @@ def alive(home: Path) -> int | None:
         return None
 
 
-_STARTED: list[subprocess.Popen[bytes]] = []  # nobody waits for them: they outlive this process
-
-
 def _http(home: Path) -> int:
     """The interfaces' process, started if it does not answer; it outlives this one."""
     port = alive(home)
@@ -241,10 +238,11 @@ def _http(home: Path) -> int:
         return port
     _stop_http(home)
     with (folder(home) / "http.log").open("ab") as log:
-        _STARTED.append(subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", "demo.serve_http", str(home)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=ROOT,
-        ))  # fmt: skip
+        )  # fmt: skip
+        child.returncode = 0  # nobody waits for it
     for _ in range(200):
         port = alive(home)
         if port:
