@@ -18,7 +18,7 @@ import duckdb
 from warehouse.changed import keys_since, within
 from warehouse.edition_columns import EditionColumn
 from warehouse.lake import table
-from warehouse.sql import literal, number, quoted
+from warehouse.sql import few_rows, literal, number, quoted
 
 MOST = 20  # more than one row in so many changed: the file is written whole
 
@@ -70,9 +70,11 @@ def apply(
         con.execute("BEGIN")
         con.execute(f"CREATE OR REPLACE TEMP TABLE _gone AS SELECT {columns[0].expr} AS _id FROM {keys}")
         con.execute(f"DELETE FROM {target} WHERE {within(con, '_gone')}")
-        con.execute(
-            f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {within(con, keys)} ORDER BY 1"
-        )
+        which = within(con, keys)
+        with few_rows(con):
+            con.execute(
+                f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {which} ORDER BY 1"
+            )
         con.execute("COMMIT")
     rows = {name: number(con, f"SELECT count(*) FROM edition.{table('shared', name)}") for name in plan}
     con.execute("CHECKPOINT edition")

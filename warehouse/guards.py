@@ -65,7 +65,7 @@ def decided(lake: Lake, made_from: Iterable[str], since: Mapping[str, int]) -> b
     asked = f"""
         SELECT 1 FROM hub.made m JOIN hub.findings f ON f.run = m.run AND f.dataset = m.name
         WHERE m.station = 'standard' AND f.blocking AND ({" OR ".join(later) or "false"}) LIMIT 1"""
-    return lake.cursor().execute(asked).fetchone() is not None
+    return lake.ask.execute(asked).fetchone() is not None
 
 
 def _result(rule: str, bound: Bound, bad: int, judged: int, *, field: str = "", title: str = "", severity: str = "") -> Result:

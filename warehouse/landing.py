@@ -100,7 +100,7 @@ def all_landed(lake: Lake, names: Iterable[str]) -> dict[str, Landed]:
     wanted = list(names)
     if not wanted:
         return {}
-    found = lake.cursor().execute(
+    found = lake.ask.execute(
         'SELECT dataset, arg_max(struct_pack(n := number, v := "value", d := definition, c := "rows"), number), max(written_at) FILTER (WHERE complete)'
         f" FROM hub.cursors WHERE dataset IN {listed(wanted)} GROUP BY dataset"
     )

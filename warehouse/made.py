@@ -34,9 +34,7 @@ class Made:
 
 def newest(lake: Lake, station: str, con: duckdb.DuckDBPyConnection | None = None) -> dict[str, Made]:
     """Every name of a station with its newest entry; as a transaction sees it when `con` is in one."""
-    found = (con or lake.cursor()).execute(
-        f"SELECT name, arg_max(m, number) FROM hub.made m WHERE station = {literal(station)} GROUP BY name"
-    )
+    found = (con or lake.ask).execute(f"SELECT name, arg_max(m, number) FROM hub.made m WHERE station = {literal(station)} GROUP BY name")
     return {name: _entry(m) for name, m in found.fetchall()}
 
 
@@ -48,7 +46,7 @@ def _entry(m: Mapping[str, Any]) -> Made:
 
 def landing_states(lake: Lake) -> dict[str, int]:
     """{dataset table: the landing number at which its rows last changed}."""
-    found = lake.cursor().execute("SELECT dataset, max(state) FROM hub.cursors GROUP BY dataset")
+    found = lake.ask.execute("SELECT dataset, max(state) FROM hub.cursors GROUP BY dataset")
     return dict(found.fetchall())
 
 

@@ -9,6 +9,7 @@ version stays, marked in quarantine; only a deletion by the source removes a row
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from warehouse.delta import KIND, Counts, Delta, apply, compared, grow, staged, 
 from warehouse.difference import row_text
 from warehouse.lake import Lake, table
 from warehouse.made import Made
-from warehouse.sql import columns, literal, one, quoted
+from warehouse.sql import columns, few_rows, literal, one, quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +192,7 @@ _SHEET_ERRORS = (
 
 
 def _sheet_error(text: str) -> str:
-    return f"(starts_with({text}, '#') AND {text} IN ({', '.join(map(literal, _SHEET_ERRORS))}))"
+    return f"CASE WHEN starts_with({text}, '#') THEN list_contains([{', '.join(map(literal, _SHEET_ERRORS))}], {text}) ELSE false END"
 
 
 def _holding(record: Record) -> str:
@@ -215,7 +216,8 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
     looked = folder / f"{code}.candidate.parquet"
     source = f"(SELECT * FROM {table('landing', code)} WHERE {since})"
     statement = select(city, dataset, landed_columns, source, zone=system.timezone, where=f"{system.path}/{name}")
-    con.execute(f"COPY ({statement}) TO {literal(str(looked))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    with nullcontext() if everything else few_rows(con):
+        con.execute(f"COPY ({statement}) TO {literal(str(looked))} (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
     candidate = f"read_parquet({literal(str(looked))})"
     good = f"(SELECT * FROM {candidate} WHERE len({_holding(record)}) = 0)"
     removed = everything or _deleted_since(con, code, before.made_from.get(code, 0))

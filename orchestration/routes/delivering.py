@@ -16,7 +16,7 @@ from docking.reconcile import Statement
 from docking.way import Way, ways
 from docking.withdrawal import Withdrawal
 from ledger.models import Delivery, Receipt, Stray
-from orchestration.routes.opened import Hub, Tell, silent
+from orchestration.routes.opened import Hub, Tell, silent, told
 from schemas.errors import HubError
 
 
@@ -55,7 +55,7 @@ def deliver(hub: Hub, *, tell: Tell = silent, again: bool = False, full: bool = 
     everything under fresh numbers. `again`: also what was refused and has not changed since; `full`: everything, whatever
     the platform has taken; `named`: resources without a registration that a person takes back.
     """
-    with hub.lake.sole("deliver", wait=600):
+    with told(hub.home), hub.lake.sole("deliver", wait=600):
         run = hub.ledger.start_run("deliver", "")
         done = Delivered(run)
         status = "failed"
@@ -133,7 +133,7 @@ def _open(way: Way) -> Iterator[Exchange]:
 def collect(hub: Hub, *, tell: Tell = silent) -> receipts.Collected:
     """Fetch the platforms' answers; a refusal is kept word for word with its next step."""
     found = receipts.Collected()
-    with hub.lake.sole("deliver", wait=600):
+    with told(hub.home), hub.lake.sole("deliver", wait=600):
         for way in docked(hub):
             if not _delivered(way):
                 continue
@@ -154,7 +154,7 @@ def _collect(way: Way, exchange: Exchange, tell: Tell) -> tuple[list[Receipt], l
 def compare(hub: Hub, *, offline: bool = False) -> list[Statement]:
     """Every platform's copy against ours; what differs is sent in full by the next delivery. `offline`: by receipts alone."""
     found: list[Statement] = []
-    with hub.lake.sole("deliver", wait=600):
+    with told(hub.home), hub.lake.sole("deliver", wait=600):
         for way in docked(hub):
             if not offline and _delivered(way):
                 with _open(way) as exchange:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +15,7 @@ from schemas import home as homes
 from schemas.city import City, read_city
 from schemas.errors import HubError, Unforeseen
 from warehouse import space
-from warehouse.lake import Lake
+from warehouse.lake import Lake, expired
 
 log = logging.getLogger("lianshu")
 
@@ -51,10 +53,28 @@ def silent(step: str, name: str, **facts: Any) -> None:
     log.debug("%s %s %s", step, name, facts)
 
 
+def foreseen(error: BaseException, home: Path) -> HubError | None:
+    """A disk without room, or a version that expired while it was read."""
+    return space.full(error, home) or expired(error)
+
+
+@contextmanager
+def told(home: Path) -> Iterator[None]:
+    """What a route could not help is told as what it is."""
+    try:
+        yield
+    except HubError:
+        raise
+    except Exception as error:
+        if known := foreseen(error, home):
+            raise known from error
+        raise
+
+
 def unforeseen(what: str, doing_zh: str, doing_en: str, error: Exception) -> HubError:
-    """A full disk, or a fault of ours."""
-    if full := space.full(error, homes.home()):
-        return full
+    """What a dataset or table could not help, or a fault of ours."""
+    if known := foreseen(error, homes.home()):
+        return known
     kind = type(error).__name__
     return Unforeseen(
         f"{what}: {doing_zh}时出现未预料的错误（{kind}），详情见枢纽日志",

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestration.routes.opened import Hub, Tell, silent, unforeseen
+from orchestration.routes.opened import Hub, Tell, silent, told, unforeseen
 from orchestration.routes.syncing import build
 from schemas.errors import HubError, Moved
 from warehouse import editions, guards, made, normalise, shared
@@ -36,7 +36,7 @@ def publish(
 
     What has changed decides what is worked out anew; `full`: everything, and nothing else must come of it. A record type or derived table that fails stays as it was, and the others go on.
     """
-    with hub.lake.sole("publish", wait=600):
+    with told(hub.home), hub.lake.sole("publish", wait=600):
         _build_what_is_due(hub, tell)
         run = hub.ledger.start_run("publish", "")
         published = Published(run)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from connectors.contract import Connector
 from connectors.opening import open_system
 from ledger.book import Ended
-from orchestration.routes.opened import Hub, Tell, silent, unforeseen
+from orchestration.routes.opened import Hub, Tell, foreseen, silent, told, unforeseen
 from schemas.errors import AccountRefused, HubError, SystemUnreachable
 from schemas.registration import Dataset, System
 from schemas.remarks import Remark, from_json
@@ -66,7 +66,7 @@ def sync(
     `again` reads everything anew from the beginning. Raises Moved when another sync of the system is under way.
     """
     names = list(datasets or system.datasets)
-    with hub.lake.sole(system.code):
+    with told(hub.home), hub.lake.sole(system.code):
         run = hub.ledger.start_run("sync", system.path, run=run)
         outcomes = {n: Outcome(system.table(n)) for n in names}
         status, stopped = "failed", None
@@ -76,7 +76,7 @@ def sync(
             _build(hub, system, outcomes, run, tell)
             status = "failed" if any(o.error for o in outcomes.values()) else "done"
         except Exception as error:
-            stopped = space.full(error, hub.home)
+            stopped = foreseen(error, hub.home)
             if stopped:
                 raise stopped from error
             raise
@@ -307,7 +307,7 @@ def build(hub: Hub, system: System, datasets: Iterable[str] | None = None, *, te
     """Make what is due from what is landed. `confirmed`: a person has looked at a blocking finding and lets it pass."""
     names = [n for n in datasets or system.datasets if system.datasets[n].record]
     outcomes = {n: Outcome(system.table(n)) for n in names}
-    with hub.lake.sole(system.code):
+    with told(hub.home), hub.lake.sole(system.code):
         run = hub.ledger.start_run("build", system.path)
         status = "failed"
         try:
