@@ -63,19 +63,17 @@ def apply(
     shutil.copyfile(base.path, building)
     building.chmod(0o600)
     con.execute(f"ATTACH {literal(str(building))} AS edition")
+    con.execute("BEGIN")
     for name, keys in steps.items():
         columns = plan[name]
         target = f"edition.{table('shared', name)}"
         shown = ", ".join(f"{c.expr} AS {quoted(c.name)}" for c in columns)
-        con.execute("BEGIN")
         con.execute(f"CREATE OR REPLACE TEMP TABLE _gone AS SELECT {columns[0].expr} AS _id FROM {keys}")
         con.execute(f"DELETE FROM {target} WHERE {within(con, '_gone')}")
         which = within(con, keys)
         with few_rows(con):
-            con.execute(
-                f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {which} ORDER BY 1"
-            )
-        con.execute("COMMIT")
+            con.execute(f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {which} ORDER BY 1")
+    con.execute("COMMIT")
     rows = {name: number(con, f"SELECT count(*) FROM edition.{table('shared', name)}") for name in plan}
     con.execute("CHECKPOINT edition")
     con.execute("DETACH edition")

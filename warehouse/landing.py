@@ -192,13 +192,15 @@ def land(lake: Lake, run: str, prepared: list[Changes], *, message: str) -> None
     if not prepared:
         return
     with lake.writing(message, run=run) as tx:
+        stand = f"SELECT dataset, max(number), max(state) FROM hub.cursors WHERE dataset IN {listed(c.table for c in prepared)} GROUP BY dataset"
+        stood = {name: (number, state) for name, number, state in tx.execute(stand).fetchall()}
         for changes in prepared:
-            _apply(tx, lake, run, changes)
+            _apply(tx, lake, run, changes, *stood.get(changes.table, (0, 0)))
 
 
-def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes) -> None:
+def _apply(tx: duckdb.DuckDBPyConnection, lake: Lake, run: str, changes: Changes, newest: int, state: int) -> None:
+    """`newest` and `state` are the numbers at which the dataset stands in this transaction."""
     name = changes.table
-    newest, state = one(tx, f"SELECT coalesce(max(number), 0), coalesce(max(state), 0) FROM hub.cursors WHERE dataset = {literal(name)}")
     if newest != changes.number - 1:
         raise Moved(
             f"{name} 已被另一次同步更新（{newest}），本次结果作废",

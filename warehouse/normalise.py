@@ -43,6 +43,7 @@ class Candidate(Delta):
     examined: int
     held: int  # rows held back
     findings: int  # values left empty
+    removed: bool  # whether landed rows may have gone since
 
 
 RULE = 2  # rises when the same words of a registration make other values of the same rows
@@ -243,7 +244,7 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
         relation = f"(SELECT _key, {fields} FROM {good})"
     return Candidate(
         station="standard", table=code, definition=made_with, rows=rows, **counts, record=record, landing=landing, before=before,
-        looked=looked, relation=relation, step=step, examined=examined, held=held, findings=findings,
+        looked=looked, relation=relation, step=step, removed=bool(removed), examined=examined, held=held, findings=findings,
     )  # fmt: skip
 
 
@@ -308,8 +309,8 @@ def _quarantine(tx: duckdb.DuckDBPyConnection, candidate: Candidate, run: str) -
             f"CREATE OR REPLACE TEMP TABLE _since AS SELECT _key, field, reason, min(since) AS since FROM {target}"
             f" WHERE station = 'standard' GROUP BY ALL"
         )
-        gone = f"_key NOT IN (SELECT _key FROM {table('landing', code)})"
-        tx.execute(f"DELETE FROM {target} WHERE station = 'standard' AND (_key IN (SELECT _key FROM {rows}) OR {gone})")
+        gone = f" OR _key NOT IN (SELECT _key FROM {table('landing', code)})" if candidate.removed else ""
+        tx.execute(f"DELETE FROM {target} WHERE station = 'standard' AND (_key IN (SELECT _key FROM {rows}){gone})")
     else:
         tx.execute("CREATE OR REPLACE TEMP TABLE _since (_key VARCHAR, field VARCHAR, reason VARCHAR, since TIMESTAMP)")
     if candidate.held or candidate.findings:

@@ -36,6 +36,7 @@ class Scanner:
                 "threads": 1,
                 "memory_limit": "512MB",
                 "python_enable_replacements": "false",
+                "allow_unsigned_extensions": "true",  # as in the lake
             }
         )
         try:
