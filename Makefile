@@ -41,6 +41,7 @@ check: $(STAMP)  ## 检查代码：格式、类型、引用规则、Dagster 定�
 	$(BIN)/ruff check $(CODE) docs
 	$(BIN)/ruff format --check $(CODE) docs
 	$(BIN)/mypy
+	$(BIN)/hub systems format --check
 	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_frame.py
 	$(BIN)/dagster definitions validate -m orchestration.definitions
 

@@ -171,6 +171,57 @@ def _wrong(city: City, wanted: list[System]) -> tuple[list[str], list[str]]:
     return zh, en
 
 
+@app.command("format", help=say("把登记改写成统一的版式，注释不丢。", "Rewrite registrations into the one layout; no comment is lost."))
+def format_(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DEPARTMENT/SYSTEM]…", autocompletion=completing.paths, help=say("默认全部", "all by default")),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help=say("只检查，不改写", "only look, write nothing"))] = False,
+) -> None:
+    from schemas.layout import laid_out
+
+    folder = systems_folder()
+    files = [folder / f"{p}.yml" for p in paths or ()] or sorted(folder.glob("*/[!_]*.yml"))
+    other: list[str] = []
+    for file in files:
+        about = file.relative_to(folder).with_suffix("").as_posix()
+        try:
+            text = file.read_text("utf-8")
+            made = laid_out(text)
+        except FileNotFoundError:
+            raise HubError(
+                f"没有登记文件 {about}.yml",
+                f"there is no registration {about}.yml",
+                next_zh="运行 hub systems list 查看已登记的系统",
+                next_en="hub systems list shows what is registered",
+            ) from None
+        except ValueError as error:
+            zh, _, en = str(error).partition(" | ")
+            raise RegistrationError(
+                f"{about}.yml: {zh}", f"{about}.yml: {en}", next_zh="修改后再次运行", next_en="edit it, then run this again"
+            ) from None
+        if made != text:
+            other.append(about)
+            if not check:
+                beside = file.with_suffix(".yml.part")
+                beside.write_text(made, "utf-8")
+                beside.replace(file)
+    if check and other:
+        raise RegistrationError(
+            f"{len(other)} 个登记不是统一的版式：{'、'.join(other[:10])}",
+            f"{len(other)} registrations are not laid out: {', '.join(other[:10])}",
+            next_zh="运行 hub systems format",
+            next_en="run hub systems format",
+        )
+    said = (
+        say(f"{len(other)} 个登记已改写", f"{len(other)} registrations rewritten")
+        if other
+        else say(f"✓ {len(files)} 个登记都是统一的版式", f"✓ {len(files)} registrations are laid out")
+    )
+    screen.out().print(screen.cell(said))
+
+
 @app.command(help=say("导出登记模型的 JSON Schema，供编辑器补全。", "Export the JSON Schema of a registration, for editors."))
 def schema(
     file: Annotated[Path | None, typer.Argument(help=say("写入文件；默认标准输出", "write to a file; stdout by default"))] = None,

@@ -58,6 +58,14 @@ class Department(Closed):
     uscc: str | None = None  # 统一社会信用代码, for the catalogue
 
 
+class Source(Closed):
+    """Where the layout was learnt: one written from an old document is trusted less than one confirmed today."""
+
+    document: str  # title and version, or "as found" where there was none
+    confirmed_by: str = ""  # the section or vendor that said it is so; an office, not a person
+    confirmed_on: dt.date | None = None
+
+
 class Owner(Closed):
     contact: str = ""
     phone: str = ""
@@ -221,10 +229,11 @@ class System(Closed):
     inventory: str = ""  # its code in the city's own inventory, for example MZJ-01
     stage: Stage = "in_service"
     reason: str = ""  # why it is suspended or retired
-    owner: Owner = Field(default_factory=Owner)
     host: Literal["local", "city", "province", "nation"] = "local"
     protocol: str = ""  # as surveyed, in the department's words
     security_level: int | None = Field(default=None, ge=1, le=5)
+    owner: Owner = Field(default_factory=Owner)
+    source: Source | None = None
     cycle: Cycle = "daily"
     schedule: str | None = None
     timezone: str = "Asia/Shanghai"

@@ -72,7 +72,9 @@ def apply(
         con.execute(f"DELETE FROM {target} WHERE {within(con, '_gone')}")
         which = within(con, keys)
         with few_rows(con):
-            con.execute(f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {which} ORDER BY 1")
+            con.execute(
+                f"INSERT INTO {target} SELECT {shown} FROM {table('shared', name)} AT (VERSION => {version}) WHERE {which} ORDER BY 1"
+            )
     con.execute("COMMIT")
     rows = {name: number(con, f"SELECT count(*) FROM edition.{table('shared', name)}") for name in plan}
     con.execute("CHECKPOINT edition")

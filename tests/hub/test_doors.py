@@ -214,3 +214,20 @@ def test_runs_stand_in_one_list_with_how_they_ended(city):
     (failed,) = json.loads(city.hub("runs", "civil_affairs", "--failed", "--json").output)
     assert "T_GONE" in failed["message_zh"]
     assert "下一步" in city.hub("runs").output
+
+
+def test_registrations_are_laid_out_by_command_and_by_check(city):
+    file = city.systems / "civil_affairs" / "assistance.yml"
+    before = file.read_text("utf-8")
+    refused = city.hub("systems", "format", "--check")
+    assert refused.exit_code != 0
+    assert "hub systems format" in refused.output
+    assert file.read_text("utf-8") == before
+    assert city.hub("systems", "format").exit_code == 0
+    assert file.read_text("utf-8") != before
+    assert "# A small register of recipients." in file.read_text("utf-8")
+    assert city.hub("systems", "format", "--check").exit_code == 0
+    assert city.hub("systems", "validate").exit_code == 0
+    absent = city.hub("systems", "format", "no/such")
+    assert absent.exit_code != 0
+    assert "no/such" in absent.output
