@@ -42,7 +42,7 @@ def list_(
     titles = say("部门", "department"), say("系统", "system"), say("名称", "title"), say("阶段", "stage"), say("数据集", "datasets")
     made = screen.table(*titles, say("更新周期", "cycle"), right=[titles[4]])
     for s in wanted:
-        name = say(city.departments[s.department].title, s.department)
+        name = _department(city, s)
         made.add_row(name, s.path, say(s.title, s.title_en or s.title), say(STAGES[s.stage], s.stage), str(len(s.datasets)), s.cycle)
     screen.out().print(made)
     screen.note(f"共 {len(wanted)} 个系统", f"{len(wanted)} systems")
@@ -71,9 +71,12 @@ def show(
     from schemas.registration import STAGES
 
     out = screen.out()
-    out.print(screen.cell(f"{system.path}  {system.title}  [{say(STAGES[system.stage], system.stage)}]"), style="bold")
+    out.print(
+        screen.cell(f"{system.path}  {say(system.title, system.title_en or system.title)}  [{say(STAGES[system.stage], system.stage)}]"),
+        style="bold",
+    )
     facts = {
-        say("部门", "department"): city.departments[system.department].title,
+        say("部门", "department"): _department(city, system),
         say("清单编号", "inventory"): system.inventory,
         say("联系", "contact"): " ".join(w for w in (system.owner.contact, system.owner.phone, system.owner.vendor) if w),
         say("等保级别", "security level"): str(system.security_level or ""),
@@ -89,6 +92,11 @@ def show(
             out.print(screen.cell(f"  {name}：{value}"))
     for name, dataset in system.datasets.items():
         _show_dataset(city, system, name, dataset)
+
+
+def _department(city: City, system: System) -> str:
+    there = city.departments[system.department]
+    return say(there.title, there.title_en or there.title)
 
 
 def _show_dataset(city: City, system: System, name: str, dataset: Dataset) -> None:

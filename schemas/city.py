@@ -48,7 +48,7 @@ class Settings(Closed):
         if not isinstance(value, dict) or not {"platform", "profile"} & set(value):
             return value
         if "platforms" in value:
-            raise ValueError("platform/profile 与 platforms 只能写一种")
+            raise ValueError("platform/profile 与 platforms 只能写一种 | either platform/profile or platforms, not both")
         rest = {k: v for k, v in value.items() if k not in ("platform", "profile")}
         return {**rest, "platforms": {"province": {"title": value.get("platform", ""), "profile": value.get("profile") or {}}}}
 

@@ -91,8 +91,37 @@ def _again(model: type[Closed], problem: Any, *, quiet: bool) -> InitErrorDetail
     return InitErrorDetails(type=again, loc=problem["loc"], input=None if quiet else problem.get("input"))
 
 
-def _message(problem: Any) -> str:
-    return str(problem["msg"]).removeprefix("Value error, ")
+_IN_CHINESE = {
+    "string_type": "应是文字，数字和日期请加引号",
+    "int_type": "应是整数",
+    "int_parsing": "应是整数",
+    "int_from_float": "应是整数",
+    "float_type": "应是数字",
+    "float_parsing": "应是数字",
+    "bool_type": "应是 true 或 false",
+    "bool_parsing": "应是 true 或 false",
+    "literal_error": "只能是 {expected}",
+    "list_type": "应是列表，如 [甲, 乙]",
+    "tuple_type": "应是列表，如 [甲, 乙]",
+    "dict_type": "应是“键: 值”结构",
+    "model_type": "应是“键: 值”结构",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "应不小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "应不大于 {le}",
+    "string_pattern_mismatch": "写法不符合 {pattern}",
+    "date_from_datetime_parsing": "应是日期，如 2026-03-02",
+    "date_type": "应是日期，如 2026-03-02",
+}
+
+
+def _message(problem: Any) -> tuple[str, str]:
+    """A validator's own words are `Chinese | English`; pydantic's are English."""
+    zh, apart, en = str(problem["msg"]).removeprefix("Value error, ").partition(" | ")
+    if apart:
+        return zh, en
+    known = _IN_CHINESE.get(problem["type"])
+    return (known.format(**{k: str(v).replace(" or ", "、") for k, v in problem.get("ctx", {}).items()}) if known else zh), zh
 
 
 def refused(path: Path, zh: list[str], en: list[str]) -> RegistrationError:
@@ -191,7 +220,7 @@ def _one(path: Path, model: type[Closed], lines: dict[Path_, int], problem: Any,
         return f"{place}: 缺少 {where[-1]}", f"{place}: {where[-1]} is missing"
     found = problem.get("input")
     plain = isinstance(found, str | int | float | bool)
-    zh, en = (said["zh"], said["en"]) if "zh" in said else (_message(problem),) * 2
+    zh, en = (said["zh"], said["en"]) if "zh" in said else _message(problem)
     return f"{place}: {zh}" + (f"，实际为 {found!r}" if plain else ""), f"{place}: {en}" + (f", found {found!r}" if plain else "")
 
 

@@ -18,7 +18,7 @@ def _duration(value: object) -> object:
         return value
     match = re.fullmatch(r"(\d+) (second|minute|hour|day|week|month)s?", str(value))
     if not match:
-        raise ValueError('时长请写成 "2 days"、"5 minutes" 这样的形式')
+        raise ValueError('时长请写成 "2 days"、"5 minutes" 这样的形式 | a duration is written as "2 days" or "5 minutes"')
     return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
@@ -26,7 +26,7 @@ def _share(value: object) -> object:
     """`10%` as 0.1."""
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
         return float(value[:-1]) / 100
-    raise ValueError("比例请写成 10% 这样的形式")
+    raise ValueError("比例请写成 10% 这样的形式 | a share is written as 10%")
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(_duration), PlainSerializer(lambda v: f"{int(v.total_seconds())} seconds")]

@@ -42,9 +42,11 @@ class RecordField(Closed):
     @model_validator(mode="after")
     def _sense(self) -> RecordField:
         if (self.type == "code") != (self.codes is not None):
-            raise ValueError("type: code 须写明 codes（代码表名），其他类型不写")
+            raise ValueError(
+                "type: code 须写明 codes（代码表名），其他类型不写 | type: code needs codes (the name of a code table), other types have none"
+            )
         if self.share == "masked" and not self.mask:
-            raise ValueError("share: masked 须写明 mask")
+            raise ValueError("share: masked 须写明 mask | share: masked needs mask")
         return self
 
 
@@ -80,7 +82,7 @@ class Record(Closed):
             *(f for r in self.rules for f in r.fields),
         }
         if unknown := sorted(named - set(self.fields)):
-            raise ValueError(f"{'、'.join(unknown)} 不在 fields 中")
+            raise ValueError(f"{'、'.join(unknown)} 不在 fields 中 | {', '.join(unknown)}: no such entry in fields")
         return self
 
     def must(self, field: str) -> bool:

@@ -133,9 +133,11 @@ class Sharing(Closed):
     @model_validator(mode="after")
     def _reasons(self) -> Sharing:
         if self.share == "conditional" and not self.condition:
-            raise ValueError("有条件共享须写明 condition（共享范围和用途）")
+            raise ValueError("有条件共享须写明 condition（共享范围和用途） | conditional sharing needs condition: for whom and what for")
         if self.share == "none" and not self.basis:
-            raise ValueError("不予共享须写明 basis（法律、行政法规或国务院决定依据）")
+            raise ValueError(
+                "不予共享须写明 basis（法律、行政法规或国务院决定依据） | share: none needs basis: the law or decision that forbids it"
+            )
         return self
 
 
@@ -156,7 +158,7 @@ class FieldMap(Closed):
     @model_validator(mode="after")
     def _one(self) -> FieldMap:
         if sum(x is not None for x in (self.source, self.value, self.part)) != 1:
-            raise ValueError("须且只须写明 from、value、part 之一")
+            raise ValueError("须且只须写明 from、value、part 之一 | exactly one of from, value and part is needed")
         return self
 
 
@@ -170,7 +172,9 @@ class Sample(Closed):
     @model_validator(mode="after")
     def _one(self) -> Sample:
         if (self.expect is None) == (self.rejected is None):
-            raise ValueError("样例须写明 expect（结果）或 rejected（被哪个字段拒绝）之一")
+            raise ValueError(
+                "样例须写明 expect（结果）或 rejected（被哪个字段拒绝）之一 | a sample needs either expect (the result) or rejected (the field that holds it back)"
+            )
         return self
 
 
@@ -193,13 +197,15 @@ class Dataset(Closed):
     @model_validator(mode="after")
     def _sense(self) -> Dataset:
         if self.record and self.raw:
-            raise ValueError("record 与 raw 只能写一个")
+            raise ValueError("record 与 raw 只能写一个 | either record or raw, not both")
         if self.raw is not None and (self.fields or self.codes):
-            raise ValueError("raw 数据集不做标准化，请去掉 fields 和 codes")
+            raise ValueError("raw 数据集不做标准化，请去掉 fields 和 codes | a raw dataset is not normalised: leave out fields and codes")
         if unknown := sorted(set(self.codes) - set(self.fields)):
-            raise ValueError(f"codes 中的 {'、'.join(unknown)} 不在 fields 中")
+            raise ValueError(f"codes 中的 {'、'.join(unknown)} 不在 fields 中 | {', '.join(unknown)} in codes: no such entry in fields")
         if unknown := sorted(set(self.expect.filled) - set(self.fields)):
-            raise ValueError(f"expect.filled 中的 {'、'.join(unknown)} 不在 fields 中")
+            raise ValueError(
+                f"expect.filled 中的 {'、'.join(unknown)} 不在 fields 中 | {', '.join(unknown)} in expect.filled: no such entry in fields"
+            )
         return self
 
     @property
@@ -265,7 +271,7 @@ class System(Closed):
         made = dict(value)
         if "connector" in made:
             if "connections" in made:
-                raise ValueError("connector 与 connections 只能写一种")
+                raise ValueError("connector 与 connections 只能写一种 | either connector or connections, not both")
             words = made.pop("connection", None) or {}
             if not isinstance(words, dict):
                 raise wrong("connection 应是“键: 值”结构", "connection must be a mapping", "connection")
@@ -288,22 +294,32 @@ class System(Closed):
     @model_validator(mode="after")
     def _sense(self) -> System:
         if self.stage in ("suspended", "retired") and not self.reason:
-            raise ValueError("暂停或退役须写明 reason")
+            raise ValueError("暂停或退役须写明 reason | a suspended or retired system needs reason")
         minute, hour = cron(self.schedule).split()[:2] if self.schedule else ("*", "*")
         if hour.isdigit() and self.limits.left(dt.time(int(hour), int(minute))) == dt.timedelta(0):
-            raise ValueError(f"schedule 的时刻 {self.schedule} 不在 limits.window {self.limits.window} 之内，永远不会读取")
+            raise ValueError(
+                f"schedule 的时刻 {self.schedule} 不在 limits.window {self.limits.window} 之内，永远不会读取 | schedule {self.schedule} lies outside limits.window {self.limits.window}: it would never be read"
+            )
         if self.stage in RUNNING:
             if not self.connections:
-                raise ValueError("联调及以后须写明 connector 或 connections")
+                raise ValueError(
+                    "联调及以后须写明 connector 或 connections | from the stage testing on, connector or connections is needed"
+                )
             for name, dataset in self.datasets.items():
                 if not dataset.read:
-                    raise ValueError(f"datasets.{name}: 联调及以后须写明 read")
+                    raise ValueError(f"datasets.{name}: 联调及以后须写明 read | datasets.{name}: from the stage testing on, read is needed")
                 if dataset.read.via not in self.connections:
-                    raise ValueError(f"datasets.{name}.read.via: 没有名为 {dataset.read.via} 的 connection")
+                    raise ValueError(
+                        f"datasets.{name}.read.via: 没有名为 {dataset.read.via} 的 connection | datasets.{name}.read.via: there is no connection {dataset.read.via}"
+                    )
                 if not dataset.record and dataset.raw is None:
-                    raise ValueError(f"datasets.{name}: 须写明 record，或写 raw 并说明原因")
+                    raise ValueError(
+                        f"datasets.{name}: 须写明 record，或写 raw 并说明原因 | datasets.{name}: record is needed, or raw with the reason"
+                    )
                 if dataset.record and not (dataset.fields and dataset.sample):
-                    raise ValueError(f"datasets.{name}: 须写明 fields 和至少一个 sample")
+                    raise ValueError(
+                        f"datasets.{name}: 须写明 fields 和至少一个 sample | datasets.{name}: fields and at least one sample are needed"
+                    )
         return self
 
     @property
@@ -353,4 +369,6 @@ def cron(schedule: str) -> str:
             return f"{clock} 1 * *"
         case ["monthly", day] if day.isdigit() and 1 <= int(day) <= 28:
             return f"{clock} {int(day)} * *"
-    raise ValueError("schedule 可写 hourly、every 5 minutes、daily 02:30、weekly mon 03:00、monthly 5 04:00")
+    raise ValueError(
+        "schedule 可写 hourly、every 5 minutes、daily 02:30、weekly mon 03:00、monthly 5 04:00 | schedule is hourly, every 5 minutes, daily 02:30, weekly mon 03:00 or monthly 5 04:00"
+    )

@@ -54,11 +54,15 @@ class RestConnection(Connection):
         for word, value in (("url", self.url), ("token_url", self.token_url)):
             parts = urlsplit(value or "http://absent.invalid")
             if parts.scheme not in ("http", "https") or not parts.hostname or not _port(parts):
-                raise ValueError(f"{word} 须是 http:// 或 https:// 开头的地址")
+                raise ValueError(
+                    f"{word} 须是 http:// 或 https:// 开头的地址 | {word} must be an address that begins with http:// or https://"
+                )
             if parts.username or parts.password or parts.query:
-                raise ValueError(f"{word} 中不能写账号、口令或参数；密钥放入密钥库，参数写 read.params")
+                raise ValueError(
+                    f"{word} 中不能写账号、口令或参数；密钥放入密钥库，参数写 read.params | {word} holds no account, password or parameter: secrets go into the vault, parameters into read.params"
+                )
         if self.auth == "token" and not self.token_url:
-            raise ValueError("auth: token 须写明 token_url")
+            raise ValueError("auth: token 须写明 token_url | auth: token needs token_url")
 
 
 def _port(parts: SplitResult) -> bool:

@@ -1,12 +1,17 @@
 """A registration is typed by hand, or by somebody who means harm: it is read as plain values or refused with its line."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.documents import LARGEST, load
+from schemas.documents import LARGEST, load, read
 from schemas.errors import RegistrationError
+from schemas.registration import System
 
 HOSTILE = {
     "nested too deeply": "[" * 200_000,
@@ -92,3 +97,46 @@ def test_what_yaml_writes_is_read_back(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "round.yml"
     path.write_text(yaml.dump(value, Dumper=Plain, allow_unicode=True), "utf-8")
     assert load(path)[0] == value
+
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "zh", "en"),
+    [
+        ("security_level", "high", "应是整数", "valid integer"),
+        ("security_level", 9, "应不大于 5", "less than or equal to 5"),
+        ("host", "moon", "只能是", "'local'"),
+        ("title", [1], "应是文字", "valid string"),
+        ("datasets", [], "应是“键: 值”结构", "valid dictionary"),
+        ("schedule", "sometimes", "schedule 可写", "schedule is hourly"),
+        ("owner", "甲", "应是“键: 值”结构", "valid dictionary"),
+        ("formerly", 3, "应是列表", "valid tuple"),
+    ],
+)
+def test_every_wrong_value_is_told_in_either_language_alone(tmp_path, word, value, zh, en):
+    file = tmp_path / "a.yml"
+    file.write_text(yaml.safe_dump({"title": "t", "stage": "surveyed", word: value}), "utf-8")
+    with pytest.raises(RegistrationError) as refused:
+        read(file, System, path="a/a")
+    assert zh in refused.value.zh
+    assert "Input should" not in refused.value.zh
+    assert en in refused.value.en
+    assert not CHINESE.search(refused.value.en.replace("甲", ""))
+
+
+def test_a_validator_says_what_is_wrong_in_both_languages():
+    """A message with Chinese in it has its English behind a bar, in every module of models."""
+    modules = [*Path("schemas").glob("*.py"), *Path("connectors").glob("*/words.py")]
+    said = [
+        (module.name, node.lineno, ast.unparse(node.exc.args[0]))
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and getattr(node.exc.func, "id", "") == "ValueError"
+        and node.exc.args
+    ]
+    assert len(said) > 20
+    assert [s for s in said if CHINESE.search(s[2]) and " | " not in s[2]] == []
