@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -109,6 +111,24 @@ def test_a_database_that_fails_does_not_get_the_password_written_down(hub, produ
         output = hub(f"connector: database\nconnection: {{{words}, secret: far}}", "table: nowhere, key: [id]", secret)
     assert "✗" in output
     sought(hub.home, output, PASSWORD)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", ["401", "unforeseen"])
+def test_dagster_keeps_no_secret_of_a_run_that_failed(hub, trouble):
+    """Its event log, its captured output and its run storage lie below the home, too."""
+    value = "tok+en/9_%41x"
+    with interface() as far:
+        far.answer = lambda *asked: (401, {}, {"message": value}) if trouble == "401" else (200, {}, {"code": 0, value: [value]})
+        connection = f"connector: rest\nconnection: {{url: '{far.url}', auth: bearer, secret: far, ok: {{path: code, values: ['0']}}}}"
+        output = hub(connection, "path: /rows, rows: data.list, key: [id], page: {kind: none}", {"token": value}, "systems validate")
+        command = [sys.executable, "-m", "orchestration.instance", "run", "dagster", "job", "execute", "-m", "orchestration.definitions"]
+        ran = subprocess.run([*command, "-j", "sync_bureau_s"], capture_output=True, text=True, check=False, timeout=200)
+    assert far.asked, ran.stderr
+    assert ran.returncode != 0
+    assert "RUN_FAILURE" in ran.stderr + ran.stdout
+    assert [p for p in (hub.home / "dagster").rglob("*.db") if p.stat().st_size]
+    sought(hub.home, output + ran.stdout + ran.stderr, value)
 
 
 def test_every_form_is_left_out_of_a_text():
