@@ -85,7 +85,7 @@ def _again(model: type[Closed], problem: Any, *, quiet: bool) -> InitErrorDetail
     if problem["type"] == "extra_forbidden":
         return _unknown(problem["loc"], _allowed(model, problem["loc"][:-1]))
     said = problem.get("ctx", {})
-    message = {"zh": said["zh"], "en": said["en"]} if "zh" in said else {"zh": _message(problem), "en": _message(problem)}
+    message = dict(zip(("zh", "en"), (said["zh"], said["en"]) if "zh" in said else _message(problem), strict=True))
     kind = problem["type"] if problem["type"] in ("missing", "unknown_word") else "told"
     again = "missing" if kind == "missing" else PydanticCustomError(kind, "{zh}", {**said, **message} if "zh" in said else message)
     return InitErrorDetails(type=again, loc=problem["loc"], input=None if quiet else problem.get("input"))

@@ -112,6 +112,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
         ("datasets", [], "应是“键: 值”结构", "valid dictionary"),
         ("schedule", "sometimes", "schedule 可写", "schedule is hourly"),
         ("owner", "甲", "应是“键: 值”结构", "valid dictionary"),
+        ("connections", {"main": {"connector": "rest", "url": "ftp://a"}}, "开头的地址", "must be an address"),
+        ("connections", {"main": {"connector": "rest", "url": "https://a", "auth": 3}}, "只能是", "Input should be"),
         ("formerly", 3, "应是列表", "valid tuple"),
     ],
 )
