@@ -16,6 +16,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import filelock
@@ -65,6 +66,7 @@ class Lake:
         self._lock = filelock.FileLock(self.home / "write.lock", timeout=600)
         self._reader: duckdb.DuckDBPyConnection | None = None
         self._asking = threading.local()
+        self.known: dict[str, tuple[int, Any]] = {}  # what was found out of the lake, and at which snapshot
         self.con = self._connect(read_only=read_only)
         if not read_only:
             self._prepare()
