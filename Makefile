@@ -54,8 +54,8 @@ demo: $(STAMP)  ## 演示：从登记到省平台 the whole path on an invented 
 dev: $(STAMP)  ## 在同一份数据上启动 Dagster 界面 http://127.0.0.1:3000 Dagster's own view of the same data
 	$(BIN)/python -m orchestration.instance run dagster dev -w workspace.yaml -h 127.0.0.1 -p $(or $(PORT),3000)
 
-bench: $(STAMP)  ## 与指名的基线比较 ratios against named baselines (about ten minutes, needs PostgreSQL)
-	for name in csv_files check unchanged increment landing; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: $(STAMP)  ## 与指名的基线比较 ratios against named baselines (about fifteen minutes, needs PostgreSQL)
+	for name in csv_files ways_in check unchanged increment landing; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 lock: $(STAMP)  ## 重新生成 requirements.lock renew the lock file
 	$(BIN)/python -m pip install --quiet uv
