@@ -51,14 +51,13 @@ def ours(rows: int, accepted: bool, cursor: bool = False) -> dict[str, Any]:
 def scanner(rows: int, folder: str) -> dict[str, Any]:
     """CREATE TABLE lake.t AS SELECT * FROM pg.t, in a fresh lake with our settings."""
     watch = Stopwatch()
-    from duckdb_extensions import import_extension
-
+    from schemas import extensions
     from warehouse.lake import Lake
 
     lake = Lake(Path(folder))
     con = lake.cursor()
-    import_extension("postgres_scanner", con=con)
-    con.execute(f"LOAD postgres_scanner; ATTACH '{far_table.conninfo()}' AS pg (TYPE postgres, READ_ONLY)")
+    extensions.load(con, "postgres_scanner")
+    con.execute(f"ATTACH '{far_table.conninfo()}' AS pg (TYPE postgres, READ_ONLY)")
     start = watch.lap()
     con.execute(f"CREATE TABLE lake.landing.t AS SELECT * FROM pg.public.{far_table.name(rows)}")
     work = watch.lap()

@@ -103,11 +103,11 @@ def raw(folder: str, way: str, rows: int, url: str = "") -> dict[str, Any]:
     out = f"{folder}/theirs.parquet"
     if way == "sqlite":
         import duckdb
-        from duckdb_extensions import import_extension
 
-        con = duckdb.connect()
-        import_extension("sqlite_scanner", con=con)
-        con.execute("LOAD sqlite_scanner")
+        from schemas import extensions
+
+        con = duckdb.connect(config=extensions.SETTINGS)
+        extensions.load(con, "sqlite_scanner")
         start = watch.lap()
         con.execute(f"COPY (SELECT * FROM sqlite_scan('{folder}/rows.sqlite', 'T')) TO '{out}' (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
     elif way == "xlsx":

@@ -20,8 +20,8 @@ from typing import Any
 
 import duckdb
 import filelock
-from duckdb_extensions import import_extension
 
+from schemas import extensions
 from schemas.errors import Moved
 from warehouse.sql import literal, quoted
 
@@ -74,9 +74,7 @@ class Lake:
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         con = duckdb.connect(
             config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "allow_unsigned_extensions": "true",  # from hashed wheels; checking their signatures took 0.33 CPU s each, at every start
+                **extensions.SETTINGS,
                 "memory_limit": self._memory,
                 "threads": self._threads,
                 "temp_directory": str(self.home / "tmp"),
@@ -84,9 +82,7 @@ class Lake:
                 "preserve_insertion_order": "false",
             }
         )
-        for name in ("ducklake", "sqlite_scanner"):
-            import_extension(name, con=con)
-            con.execute(f"LOAD {name}")
+        extensions.load(con, "ducklake", "sqlite_scanner")
         catalogue = f"ducklake:sqlite:{self.home / 'catalogue.sqlite'}"
         options = [
             f"DATA_PATH {literal(str(self.files) + '/')}",

@@ -5,21 +5,18 @@ One connection, one transaction, no thread beside it: what the far side sees is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-from duckdb_extensions import import_extension
 
 from connectors.database.dialects import Dialect, Field
 from connectors.database.session import Unconnected
+from schemas import extensions
 from schemas.registration import Limits
 from schemas.secrets import Secret
-
-_copying = threading.Lock()  # two threads must not unpack one extension at a time
 
 
 class Scanner:
@@ -31,18 +28,15 @@ class Scanner:
         self._dialect = dialect
         self._con = duckdb.connect(
             config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
+                **extensions.SETTINGS,
                 "threads": 1,
                 "memory_limit": "512MB",
                 "python_enable_replacements": "false",
-                "allow_unsigned_extensions": "true",  # as in the lake
             }
         )
         try:
-            with _copying:
-                import_extension(dialect.scanner, con=self._con)
-            self._con.execute(f"LOAD {dialect.scanner}; SET enable_progress_bar = false; SET TimeZone = 'UTC'")
+            extensions.load(self._con, dialect.scanner)
+            self._con.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
             place, settings = dialect.attach(options, limits, timezone, limits.patience.total_seconds())
             for setting in settings:
                 self._con.execute(setting)
