@@ -5,14 +5,12 @@ discover()  ->  `datasets:` of the registration's own file; what a person wrote 
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from schemas.documents import load, read
+from schemas.documents import load, read, rewrite
 from schemas.errors import RegistrationError
 from schemas.registration import System
 
@@ -79,22 +77,10 @@ def add(path: Path, system: System, found: Mapping[str, Iterable[Found]]) -> lis
         return []
     before = path.read_text("utf-8")
     after = _inserted(path, before, "".join(made.values()))
-    folder = path.parent
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".draft")
+        rewrite(path, after, lambda draft: read(draft, System, path=system.path))  # it must still be a registration
     except OSError as error:
         raise _read_only(path, error) from None
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(after)
-        read(draft, System, path=system.path)  # it must still be a registration
-        draft.chmod(path.stat().st_mode & 0o777)
-        draft.replace(path)
-    except OSError as error:
-        raise _read_only(path, error) from None
-    finally:
-        draft.unlink(missing_ok=True)
     return list(made)
 
 

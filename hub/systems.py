@@ -79,6 +79,7 @@ def show(
         say("部门", "department"): _department(city, system),
         say("清单编号", "inventory"): system.inventory,
         say("联系", "contact"): " ".join(w for w in (system.owner.contact, system.owner.phone, system.owner.vendor) if w),
+        say("依据", "source"): _source(system),
         say("等保级别", "security level"): str(system.security_level or ""),
         say("协议", "protocol"): system.protocol,
         say("更新周期", "cycle"): system.cycle,
@@ -97,6 +98,11 @@ def show(
 def _department(city: City, system: System) -> str:
     there = city.departments[system.department]
     return say(there.title, there.title_en or there.title)
+
+
+def _source(system: System) -> str:
+    said = system.source
+    return " ".join(str(w) for w in (said.document, said.confirmed_by, said.confirmed_on) if w) if said else ""
 
 
 def _show_dataset(city: City, system: System, name: str, dataset: Dataset) -> None:
@@ -187,34 +193,32 @@ def format_(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help=say("只检查，不改写", "only look, write nothing"))] = False,
 ) -> None:
-    from schemas.layout import laid_out
-
     folder = systems_folder()
-    files = [folder / f"{p}.yml" for p in paths or ()] or sorted(folder.glob("*/[!_]*.yml"))
-    other: list[str] = []
-    for file in files:
-        about = file.relative_to(folder).with_suffix("").as_posix()
-        try:
-            text = file.read_text("utf-8")
-            made = laid_out(text)
-        except FileNotFoundError:
-            raise HubError(
-                f"没有登记文件 {about}.yml",
-                f"there is no registration {about}.yml",
+    files = {f.relative_to(folder).with_suffix("").as_posix(): f for f in sorted(folder.glob("*/[!_]*.yml"))}
+    for asked in paths or ():
+        if not any(path == asked or path.startswith(f"{asked}/") for path in files):
+            raise RegistrationError(
+                f"没有登记 {asked}",
+                f"there is no registration {asked}",
                 next_zh="运行 hub systems list 查看已登记的系统",
                 next_en="hub systems list shows what is registered",
-            ) from None
-        except ValueError as error:
-            zh, _, en = str(error).partition(" | ")
-            raise RegistrationError(
-                f"{about}.yml: {zh}", f"{about}.yml: {en}", next_zh="修改后再次运行", next_en="edit it, then run this again"
-            ) from None
-        if made != text:
-            other.append(about)
-            if not check:
-                beside = file.with_suffix(".yml.part")
-                beside.write_text(made, "utf-8")
-                beside.replace(file)
+            )
+    wanted = {p: f for p, f in files.items() if not paths or any(p == a or p.startswith(f"{a}/") for a in paths)}
+    other: list[str] = []
+    faults: dict[str, HubError] = {}
+    for path, file in wanted.items():
+        try:
+            if _laid_out(path, file, check=check):
+                other.append(path)
+        except HubError as error:  # the others are laid out all the same
+            faults[path] = error
+    if faults:
+        raise RegistrationError(
+            "\n".join(e.zh for e in faults.values()),
+            "\n".join(e.en for e in faults.values()),
+            next_zh="修改这些文件后再次运行，其余的不受影响",
+            next_en="mend these files, then run this again; the others were not held up",
+        )
     if check and other:
         raise RegistrationError(
             f"{len(other)} 个登记不是统一的版式：{'、'.join(other[:10])}",
@@ -225,9 +229,28 @@ def format_(
     said = (
         say(f"{len(other)} 个登记已改写", f"{len(other)} registrations rewritten")
         if other
-        else say(f"✓ {len(files)} 个登记都是统一的版式", f"✓ {len(files)} registrations are laid out")
+        else say(f"✓ {len(wanted)} 个登记都是统一的版式", f"✓ {len(wanted)} registrations are laid out")
     )
     screen.out().print(screen.cell(said))
+
+
+def _laid_out(path: str, file: Path, *, check: bool) -> bool:
+    """Whether the file is to look otherwise; written, unless it is only to be checked."""
+    from schemas.documents import load, rewrite
+    from schemas.layout import laid_out
+
+    load(file)  # plain values in UTF-8, of a bounded size; anything else is refused with its line
+    text = file.read_text("utf-8")
+    try:
+        made = laid_out(text)
+        if made != text and not check:
+            rewrite(file, made, load)
+    except ValueError as error:
+        zh, _, en = str(error).partition(" | ")
+        raise RegistrationError(f"{path}.yml: {zh}", f"{path}.yml: {en}") from None
+    except OSError as error:
+        raise RegistrationError(f"无法写入 {path}.yml（{error.strerror}）", f"cannot write {path}.yml ({error.strerror})") from None
+    return made != text
 
 
 @app.command(help=say("导出登记模型的 JSON Schema，供编辑器补全。", "Export the JSON Schema of a registration, for editors."))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import tempfile
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -47,6 +50,20 @@ def read(path: Path, model: type[Model], /, **more: object) -> Model:
     except ValidationError as error:
         said = told(path, model, lines, error)
         raise refused(path, [zh for zh, _ in said], [en for _, en in said]) from None
+
+
+def rewrite(path: Path, text: str, sound: Callable[[Path], object]) -> None:
+    """Replace the file, whole or not at all, with the rights it had, once its new text is `sound`. Raises OSError, and what `sound` raises."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        sound(draft)
+        draft.chmod(path.stat().st_mode & 0o777)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def told(path: Path, model: type[Closed], lines: dict[Path_, int], error: ValidationError, below: Path_ = ()) -> list[tuple[str, str]]:

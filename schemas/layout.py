@@ -25,7 +25,7 @@ _QUOTE = re.compile(r"(?<![^\s\[{,:])[\"']")  # one that was opened and not clos
 
 
 def laid_out(text: str) -> str:
-    """Raises ValueError, in two languages, for what is no YAML mapping or holds a comment that would lose its place."""
+    """Of a text that schemas.documents.load takes. Raises ValueError, in two languages, for what cannot be laid out without losing something."""
     try:
         tree = _yaml().load(text)
     except YAMLError:
@@ -41,7 +41,11 @@ def laid_out(text: str) -> str:
     told = io.StringIO()
     _yaml().dump(tree, told)
     made = _spaced(told.getvalue())
-    if yaml.safe_load(made) != yaml.safe_load(text) or _comments(made) != _comments(text):
+    if yaml.safe_load(made) != yaml.safe_load(text):
+        raise ValueError(
+            "有不能重排的写法（如多行文本），请手工排版 | something in it cannot be laid out, such as a text of several lines; lay this file out by hand"
+        )
+    if _comments(made) != _comments(text):
         raise ValueError("有注释写在会被移动的位置，请手工排版 | a comment stands where it would be moved; lay this file out by hand")
     return made
 

@@ -218,6 +218,7 @@ def test_runs_stand_in_one_list_with_how_they_ended(city):
 
 def test_registrations_are_laid_out_by_command_and_by_check(city):
     file = city.systems / "civil_affairs" / "assistance.yml"
+    file.chmod(0o640)
     before = file.read_text("utf-8")
     refused = city.hub("systems", "format", "--check")
     assert refused.exit_code != 0
@@ -228,6 +229,22 @@ def test_registrations_are_laid_out_by_command_and_by_check(city):
     assert "# A small register of recipients." in file.read_text("utf-8")
     assert city.hub("systems", "format", "--check").exit_code == 0
     assert city.hub("systems", "validate").exit_code == 0
-    absent = city.hub("systems", "format", "no/such")
-    assert absent.exit_code != 0
-    assert "no/such" in absent.output
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in file.parent.iterdir() if p.name.startswith(".")] == []
+    for wrong in ("no/such", "../home", "civil_affairs/assist"):
+        absent = city.hub("systems", "format", wrong)
+        assert absent.exit_code != 0
+        assert wrong in absent.output
+
+
+@pytest.mark.parametrize("text", ["a: &x [1]\nb: *x\n", "title: 甲\ntitle: 乙\n", "[" * 50_000])
+def test_a_file_that_is_no_registration_is_named_and_the_others_are_laid_out(city, text):
+    broken = city.write("civil_affairs/aaa", text)
+    broken.with_name("bbb.yml").write_bytes("title: 甲\n".encode("gb18030"))
+    told = city.hub("systems", "format")
+    assert told.exit_code != 0
+    assert "aaa.yml" in told.output
+    assert "bbb.yml" in told.output
+    assert broken.read_text("utf-8") == text
+    city.hub("systems", "format", "civil_affairs/assistance")
+    assert city.hub("systems", "format", "civil_affairs/assistance", "--check").exit_code == 0

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.documents import LARGEST, load, read
 from schemas.errors import RegistrationError
 from schemas.registration import System
+from tests.test_imports import ROOT
 
 HOSTILE = {
     "nested too deeply": "[" * 200_000,
@@ -130,7 +130,7 @@ def test_every_wrong_value_is_told_in_either_language_alone(tmp_path, word, valu
 
 def test_a_validator_says_what_is_wrong_in_both_languages():
     """A message with Chinese in it has its English behind a bar, in every module of models."""
-    modules = [*Path("schemas").glob("*.py"), *Path("connectors").glob("*/words.py")]
+    modules = [*(ROOT / "schemas").glob("*.py"), *(ROOT / "connectors").glob("*/words.py")]
     said = [
         (module.name, node.lineno, ast.unparse(node.exc.args[0]))
         for module in modules

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from schemas.layout import laid_out
+from tests.test_imports import ROOT
 
 MESSY = """\
 # who sends it
@@ -88,6 +87,11 @@ def test_words_do_not_pass_a_comment_on_a_line_of_its_own():
     assert laid_out(text) == text
 
 
+def test_a_text_of_several_lines_is_left_to_a_person():
+    with pytest.raises(ValueError, match="多行文本"):
+        laid_out("title: |\n  甲\n\n  乙\nhost: city\n")
+
+
 @pytest.mark.parametrize("text", ["- a\n", "a: [\n", "text\n", "a: 1\na: 2\n", ""])
 def test_what_is_no_registration_is_refused_in_two_languages(text):
     with pytest.raises(ValueError, match=r"[\u4e00-\u9fff].* \| .*[a-z]"):
@@ -95,6 +99,6 @@ def test_what_is_no_registration_is_refused_in_two_languages(text):
 
 
 def test_every_registration_of_the_city_is_laid_out():
-    files = sorted(Path("systems").glob("*/[!_]*.yml"))
+    files = sorted((ROOT / "systems").glob("*/[!_]*.yml"))
     assert len(files) == 112
     assert [f.name for f in files if laid_out(f.read_text("utf-8")) != f.read_text("utf-8")] == []
