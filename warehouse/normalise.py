@@ -244,7 +244,7 @@ def build(lake: Lake, city: City, system: System, name: str, before: Made, landi
         relation = f"(SELECT _key, {fields} FROM {good})"
     return Candidate(
         station="standard", table=code, definition=made_with, rows=rows, **counts, record=record, landing=landing, before=before,
-        looked=looked, relation=relation, step=step, removed=bool(removed), examined=examined, held=held, findings=findings,
+        looked=looked, relation=relation, step=step, removed=removed, examined=examined, held=held, findings=findings,
     )  # fmt: skip
 
 

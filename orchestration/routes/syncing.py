@@ -77,8 +77,6 @@ def sync(
             status = "failed" if any(o.error for o in outcomes.values()) else "done"
         except Exception as error:
             stopped = foreseen(error, hub.home)
-            if stopped:
-                raise stopped from error
             raise
         finally:
             first = stopped or next((o.error for o in outcomes.values() if o.error), None)
