@@ -45,7 +45,7 @@ MAY = {
 ALONE = {
     "dagster": ("orchestration",),
     "great_expectations": ("warehouse",),
-    "duckdb": ("warehouse", "answers", "connectors.database", "connectors.scanner", "docking", "hub.query"),
+    "duckdb": ("warehouse", "answers", "connectors.database", "docking", "schemas.extensions", "hub.query"),
     "duckdb_extensions": ("warehouse", "connectors.database", "connectors.scanner"),
     "duckdb_engine": ("warehouse",),
     "sqlalchemy.orm": ("ledger",),
