@@ -46,7 +46,6 @@ ALONE = {
     "dagster": ("orchestration",),
     "great_expectations": ("warehouse",),
     "duckdb": ("warehouse", "answers", "connectors.database", "docking", "schemas.extensions", "hub.query"),
-    "duckdb_extensions": ("warehouse", "connectors.database", "connectors.scanner"),
     "duckdb_engine": ("warehouse",),
     "sqlalchemy.orm": ("ledger",),
     "alembic": ("ledger",),
